@@ -96,5 +96,6 @@ let package = Package(
         tests("CoreTests", uses: ["Core", "Crypto"]),
         tests("CommissionsTests", uses: ["Commissions", "Core"]),
         tests("EventLoopTests", uses: ["EventLoop", "Core"]),
+        tests("JobQueueTests", uses: ["JobQueue", "Redis", "EventLoop", "Core"]),
     ]
 )
