@@ -93,6 +93,7 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["EventLoop", "Core"], path: "Tests/TestSupport", swiftSettings: settings
         ),
+        tests("TestSupportTests", uses: ["EventLoop"]),
         tests("CoreTests", uses: ["Core", "Crypto"]),
         tests("CommissionsTests", uses: ["Commissions", "Core"]),
         tests("EventLoopTests", uses: ["EventLoop", "Core"]),
