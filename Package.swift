@@ -42,7 +42,7 @@ let package = Package(
         .systemLibrary(name: "CEvent"),
         .systemLibrary(name: "CCrypto"),
         // Lua and SQL files, embedded by `#embed` so that a binary needs no file beside it.
-        .target(name: "JobQueueScripts"),
+        .target(name: "JobQueueScripts", exclude: ["library", "operations"]),
         .target(name: "LedgerMigrations"),
 
         // Core and the loop.

@@ -1,0 +1,51 @@
+-- Shared by every operation: the keys of a queue in a shard, Redis' clock, and what many of them do.
+--
+-- A queue of a shard has a fixed set of 11 keys, which every script declares, in this order:
+--   jobs       HASH  id -> record (library/records.lua)
+--   ready      LIST  ids waiting, next one first
+--   alone      LIST  ids of suspects: jobs whose lease once expired; each is leased by itself until it succeeds
+--   scheduled  ZSET  id (a suspect as "!id") by due time
+--   leases     HASH  fence -> lease record, one for a whole batch (library/leases.lua)
+--   expiries   ZSET  fence by expiry of its lease
+--   dead       ZSET  id by time of death (dead and quarantined)
+--   done0/1    HASH  id -> digest and state: ids remembered after their end, two generations
+--   meta       HASH  run, fence, alive, paused, check, hold, gen, gen_at, completed, failed, died
+--   wake       LIST  at most one marker, popped by a worker that waits
+-- All times are Redis' own, in milliseconds.
+local KEYS_PER_QUEUE = 11
+local call = redis.call
+
+local function queue_keys(number)
+  local first = (number - 1) * KEYS_PER_QUEUE
+  return {
+    jobs = KEYS[first + 1], ready = KEYS[first + 2], alone = KEYS[first + 3], scheduled = KEYS[first + 4],
+    leases = KEYS[first + 5], expiries = KEYS[first + 6], dead = KEYS[first + 7],
+    done = { KEYS[first + 8], KEYS[first + 9] }, meta = KEYS[first + 10], wake = KEYS[first + 11],
+  }
+end
+
+local function now_ms()
+  local time = call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- A whole number as text: `..` would round beyond 14 digits.
+local function integer(number) return string.format('%.0f', number) end
+
+-- Tells one waiting worker that there is something to do. O(1)
+local function ensure_marker(queue)
+  if call('LLEN', queue.wake) == 0 then call('RPUSH', queue.wake, '1') end
+end
+
+-- When the queue must next be looked at though nobody asks: the head of the schedule or of the expiries; 0 for never. O(1)
+local function next_check(queue, hold)
+  local check = 0
+  local due = call('ZRANGE', queue.scheduled, 0, 0, 'WITHSCORES')[2]
+  if due then check = tonumber(due) end
+  local expiry = call('ZRANGE', queue.expiries, 0, 0, 'WITHSCORES')[2]
+  if expiry then
+    expiry = math.max(tonumber(expiry), hold)
+    if check == 0 or expiry < check then check = expiry end
+  end
+  return check
+end

@@ -1,0 +1,47 @@
+-- A job's record: one string, made by the client but for its first 8 bytes. Numbers are big-endian.
+--    1-8   enqueued_at   ms, put in front by the admission
+--    9     version       1
+--   10     flags         1 quarantined, 2 suspect when it died
+--   11-12  attempt       failed runs so far
+--   13     crashes       leases that expired while it was leased alone
+--   14-15  max_attempts
+--   16-23  digest        of kind and payload
+--   24     bytes of kind;  25-26 bytes of trace;  27-30 bytes of payload
+--   31-    kind, trace, payload, then up to 5 failures, oldest first:
+--          at 8, attempt 2, kind 1 (1 failed, 2 crashed, 3 buried), bytes 2, message (at most 300)
+-- Nothing here is read or rewritten while jobs succeed.
+local FAILURES_MAX = 5
+local FAILED, CRASHED, BURIED = 1, 2, 3
+local QUARANTINED, SUSPECT = 1, 2
+
+local function record_counts(record)
+  local attempt, crashes, max_attempts = struct.unpack('>I2BI2', record, 11)
+  return attempt, crashes, max_attempts
+end
+
+local function record_is_quarantined(record) return string.byte(record, 10) % 2 == QUARANTINED end
+
+local function record_is_suspect(record) return string.byte(record, 10) >= SUSPECT end
+
+-- The record with other counts and flags. O(bytes)
+local function record_with(record, flags, attempt, crashes)
+  return string.sub(record, 1, 9)
+    .. struct.pack('>BI2B', flags, math.min(attempt, 65535), math.min(crashes, 255))
+    .. string.sub(record, 14)
+end
+
+-- The record with one more failure, without the oldest one where there are too many. O(bytes)
+local function record_failed(record, now, attempt, kind, message)
+  local kind_bytes, trace_bytes, payload_bytes = struct.unpack('>BI2I4', record, 24)
+  local first = 31 + kind_bytes + trace_bytes + payload_bytes
+  local position, count, second = first, 0, nil
+  while position <= #record and count < FAILURES_MAX do
+    position = position + 13 + struct.unpack('>I2', record, position + 11)
+    count = count + 1
+    if count == 1 then second = position end
+  end
+  local kept = string.sub(record, first)
+  if count == FAILURES_MAX then kept = string.sub(record, second) end
+  return string.sub(record, 1, first - 1) .. kept
+    .. struct.pack('>I8I2BI2', now, math.min(attempt, 65535), kind, #message) .. message
+end

@@ -1,0 +1,109 @@
+-- What time brings about: due jobs become ready, expired leases are reaped. Each call does a capped part of it.
+local PROMOTED_MAX = 200
+local REAPED_LEASES_MAX = 20
+local REAPED_JOBS_MAX = 1000
+
+local function read_upkeep(queue)
+  local values = call('HMGET', queue.meta, 'run', 'fence', 'alive', 'paused', 'check', 'hold')
+  return {
+    run = values[1], fence = tonumber(values[2] or 0), alive = tonumber(values[3] or 0),
+    paused = values[4] == '1', check = tonumber(values[5] or 0), hold = tonumber(values[6] or 0),
+  }
+end
+
+-- Notes that time passes while somebody looks. When nobody did for half a lease, Redis stood still or everyone
+-- did: then whoever holds a lease gets a whole one more (`hold`) before anything is reaped. O(1)
+local function breathe(queue, meta, now, lease_ms)
+  if call('ZCARD', queue.expiries) == 0 then return end
+  if now - meta.alive > lease_ms / 2 then
+    meta.hold = now + lease_ms
+    meta.touched = true
+  end
+  -- A tenth of a lease is fine enough, and spares a write for most of many workers' looks.
+  if now - meta.alive > lease_ms / 10 or meta.touched then
+    meta.alive = now
+    meta.touched = true
+  end
+end
+
+-- Due jobs become ready. O(log n + promoted)
+local function promote(queue, now)
+  local due = call('ZRANGE', queue.scheduled, '-inf', integer(now), 'BYSCORE', 'LIMIT', 0, PROMOTED_MAX)
+  if #due == 0 then return end
+  local ready, alone = {}, {}
+  for _, member in ipairs(due) do
+    if string.byte(member) == 33 then alone[#alone + 1] = string.sub(member, 2) else ready[#ready + 1] = member end
+  end
+  if #ready > 0 then call('RPUSH', queue.ready, unpack(ready)) end
+  if #alone > 0 then call('RPUSH', queue.alone, unpack(alone)) end
+  call('ZREMRANGEBYRANK', queue.scheduled, 0, #due - 1)
+end
+
+-- A lease of one suspect expired: its process ended or stood still while it ran nothing else. O(log n + bytes)
+local function count_crash(queue, id, worker, now, crashes_max, quarantined)
+  local record = call('HGET', queue.jobs, id)
+  if not record then return end
+  local attempt, crashes = record_counts(record)
+  crashes = crashes + 1
+  record = record_failed(record, now, attempt + 1, CRASHED, string.sub(worker, 1, 300))
+  if crashes < crashes_max then
+    call('HSET', queue.jobs, id, record_with(record, 0, attempt, crashes))
+    call('RPUSH', queue.alone, id)
+    return
+  end
+  record = record_with(record, QUARANTINED + SUSPECT, attempt, crashes)
+  call('HSET', queue.jobs, id, record)
+  call('ZADD', queue.dead, integer(now), id)
+  quarantined[#quarantined + 1] = id
+  quarantined[#quarantined + 1] = record
+end
+
+-- Takes back expired leases. O(log n) for each lease, O(1) for each of its jobs
+local function reap(queue, meta, now, run, crashes_max, skip_leased_alone, quarantined)
+  if now < meta.hold then return end
+  local expired = call('ZRANGE', queue.expiries, '-inf', integer(now), 'BYSCORE', 'LIMIT', 0, REAPED_LEASES_MAX)
+  local taken = {}
+  local jobs = 0
+  for _, fence in ipairs(expired) do
+    if jobs >= REAPED_JOBS_MAX then break end
+    taken[#taken + 1] = fence
+    local record = call('HGET', queue.leases, fence)
+    if record then
+      local ids = split_ids(lease_ids(record))
+      local alone = lease_is_alone(record)
+      local run_then, worker = lease_origin(record)
+      jobs = jobs + #ids
+      if run_then ~= run then
+        -- Redis restarted or failed over meanwhile: that may be why nobody came back in time.
+        push_front(alone and queue.alone or queue.ready, ids)
+      elseif skip_leased_alone then
+        call('RPUSH', queue.ready, unpack(ids))
+      elseif alone then
+        for _, id in ipairs(ids) do count_crash(queue, id, worker, now, crashes_max, quarantined) end
+      else
+        call('RPUSH', queue.alone, unpack(ids))
+      end
+    end
+  end
+  if #taken > 0 then
+    call('HDEL', queue.leases, unpack(taken))
+    call('ZREM', queue.expiries, unpack(taken))
+    meta.died = #quarantined / 2
+  end
+end
+
+-- Does what is due, if anything is; `meta.touched` tells whether write_upkeep has something to write.
+local function upkeep(queue, meta, now, run, lease_ms, crashes_max, skip_leased_alone, quarantined)
+  breathe(queue, meta, now, lease_ms)
+  if meta.check == 0 or now < meta.check then return end
+  promote(queue, now)
+  reap(queue, meta, now, run, crashes_max, skip_leased_alone, quarantined)
+  meta.check = next_check(queue, meta.hold)
+  meta.touched = true
+end
+
+local function write_upkeep(queue, meta)
+  if not meta.touched then return end
+  call('HSET', queue.meta, 'alive', integer(meta.alive), 'check', integer(meta.check), 'hold', integer(meta.hold))
+  if meta.died and meta.died > 0 then call('HINCRBY', queue.meta, 'died', meta.died) end
+end

@@ -1,0 +1,20 @@
+#!lua flags=allow-oom
+--@include common records
+-- Deletes dead jobs; a queue that remembers its completed jobs remembers these as cancelled.
+-- KEYS  the queue's 11 keys
+-- ARGV  1 when the queue remembers, then the ids
+-- Returns how many were dead. O(log n) for each job
+local queue = queue_keys(1)
+local current = queue.done[tonumber(call('HGET', queue.meta, 'gen') or 0) + 1]
+local deleted = 0
+for at = 2, #ARGV do
+  local id = ARGV[at]
+  local record = call('ZSCORE', queue.dead, id) and call('HGET', queue.jobs, id)
+  if record then
+    call('ZREM', queue.dead, id)
+    call('HDEL', queue.jobs, id)
+    if ARGV[1] == '1' then call('HSET', current, id, string.sub(record, 16, 23) .. 'x') end
+    deleted = deleted + 1
+  end
+end
+return deleted

@@ -1,0 +1,28 @@
+#!lua flags=no-writes
+--@include common records leases
+-- Finds a job by its id, for operators.
+-- KEYS  the queue's 11 keys
+-- ARGV  id
+-- Returns {} or { state, record (empty when only the end is remembered), due or time of death or 0, fence or "", worker }
+-- O(1), and for a job that is ready or leased O(leased jobs), capped
+local LEASES_MAX = 2000
+local queue, id = queue_keys(1), ARGV[1]
+local record = call('HGET', queue.jobs, id)
+if not record then
+  local entry = call('HGET', queue.done[1], id) or call('HGET', queue.done[2], id)
+  if not entry then return {} end
+  return { string.sub(entry, 9), '', 0, '', '' }
+end
+local died_at = call('ZSCORE', queue.dead, id)
+if died_at then return { record_is_quarantined(record) and 'q' or 'd', record, tonumber(died_at), '', '' } end
+local due = call('ZSCORE', queue.scheduled, id) or call('ZSCORE', queue.scheduled, '!' .. id)
+if due then return { 's', record, tonumber(due), '', '' } end
+if call('HLEN', queue.leases) > LEASES_MAX then return { 'l', record, 0, '', '' } end
+local leases = call('HGETALL', queue.leases)
+for at = 1, #leases, 2 do
+  if string.find(' ' .. lease_ids(leases[at + 1]) .. ' ', ' ' .. id .. ' ', 1, true) then
+    local _, worker = lease_origin(leases[at + 1])
+    return { 'f', record, 0, leases[at], worker }
+  end
+end
+return { 'r', record, 0, '', '' }

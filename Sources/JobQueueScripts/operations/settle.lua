@@ -1,0 +1,176 @@
+#!lua flags=allow-oom
+--@include common records leases admit
+-- Ends attempts: completes, retries, buries, gives back or snoozes jobs of some leases, and enqueues the follow-ups of
+-- those it completes. What is not under the lease any more is named and left alone, with its follow-ups.
+-- KEYS  the queue's 11 keys, then those of each queue that gets follow-ups (of the same shard)
+-- ARGV  1 when the queue remembers completed jobs, for how long in ms, how many in a generation, 1 to skip the
+--       comparison of digests; the number of leases, and for each: fence, token, number of completed jobs, number of
+--       others, the completed ids, their digests when they are remembered, and for each other job: id, verdict
+--       (r retry, b bury, g give back, s snooze), delay in ms, message;
+--       then for each queue of follow-ups: number of jobs, 1 when it remembers, and for each job: id, delay in ms,
+--       record without its first 8 bytes, id of the job it follows
+-- Returns { stale: number of the lease, id, ...; ids that ended dead, now, next check or 0, codes of each queue of follow-ups }
+-- O(1) for each completed job of a lease settled at once; O(jobs of the lease) for a part of it
+local queue = queue_keys(1)
+local remembers, remembered_ms, remembered_max = ARGV[1] == '1', tonumber(ARGV[2]), tonumber(ARGV[3])
+local skip_digest = ARGV[4] == '1'
+local now = now_ms()
+local stale, stale_ids = {}, {}
+local groups = {}
+
+local function refuse(number, id)
+  stale[id] = true
+  stale_ids[#stale_ids + 1] = number
+  stale_ids[#stale_ids + 1] = id
+end
+
+-- First look: which of the ids are under the lease they are said to be under?
+local at = 6
+for number = 1, tonumber(ARGV[5]) do
+  local fence, token = ARGV[at], ARGV[at + 1]
+  local completed, others = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local first = at + 4
+  local first_digest = first + completed
+  local first_other = first_digest + (remembers and completed or 0)
+  at = first_other + others * 4
+  local group = { fence = fence, completed = {}, digests = {}, others = {}, left = nil }
+  local lease = call('HGET', queue.leases, fence)
+  if not lease or string.sub(lease, 1, TOKEN_BYTES) ~= token then lease = nil end
+  if lease and others == 0 and table.concat(ARGV, ' ', first, first + completed - 1) == lease_ids(lease) then
+    group.completed = { unpack(ARGV, first, first + completed - 1) }
+    if remembers then group.digests = { unpack(ARGV, first_digest, first_digest + completed - 1) } end
+    group.left = {}
+  else
+    local under = {}
+    local ids = lease and split_ids(lease_ids(lease)) or {}
+    for _, id in ipairs(ids) do under[id] = true end
+    for index = 0, completed - 1 do
+      local id = ARGV[first + index]
+      if under[id] then
+        under[id] = nil
+        group.completed[#group.completed + 1] = id
+        if remembers then group.digests[#group.completed] = ARGV[first_digest + index] end
+      else
+        refuse(number, id)
+      end
+    end
+    for index = 0, others - 1 do
+      local argument = first_other + index * 4
+      local id = ARGV[argument]
+      if under[id] then
+        under[id] = nil
+        group.others[#group.others + 1] = argument
+      else
+        refuse(number, id)
+      end
+    end
+    if lease then
+      group.left = {}
+      for _, id in ipairs(ids) do if under[id] then group.left[#group.left + 1] = id end end
+    end
+  end
+  group.lease = lease
+  groups[number] = group
+end
+if #stale_ids > 0 then
+  -- The same job may be stale under one lease and current under a later one: then its follow-ups are wanted.
+  for _, group in ipairs(groups) do
+    for _, id in ipairs(group.completed) do stale[id] = nil end
+  end
+end
+local plans = {}
+for number = 2, #KEYS / KEYS_PER_QUEUE do
+  local target, count = queue_keys(number), tonumber(ARGV[at])
+  plans[number - 1] = { target, plan_admission(target, at + 2, count, 4, ARGV[at + 1] == '1', skip_digest, stale, now) }
+  at = at + 2 + count * 4
+end
+
+-- Then write.
+local values = call('HMGET', queue.meta, 'check', 'completed', 'failed', 'died', 'gen', 'gen_at')
+local check, completed_total = tonumber(values[1] or 0), tonumber(values[2] or 0)
+local failed_total, died_total = tonumber(values[3] or 0), tonumber(values[4] or 0)
+local generation, generation_at = tonumber(values[5] or 0), tonumber(values[6] or now)
+local died_ids = {}
+local changed = false
+
+local function remember(ids, digests)
+  if #ids == 0 then return end
+  local current = queue.done[generation + 1]
+  if now - generation_at > remembered_ms or call('HLEN', current) + #ids > remembered_max then
+    generation, generation_at = 1 - generation, now
+    current = queue.done[generation + 1]
+    call('UNLINK', current)
+  end
+  local entries = {}
+  for index, id in ipairs(ids) do
+    entries[2 * index - 1] = id
+    entries[2 * index] = digests[index] .. 'c'
+  end
+  call('HSET', current, unpack(entries))
+end
+
+local function schedule(id, delay, alone)
+  if delay == 0 then
+    call('RPUSH', alone and queue.alone or queue.ready, id)
+    ensure_marker(queue)
+    return
+  end
+  local due = now + delay
+  call('ZADD', queue.scheduled, integer(due), alone and '!' .. id or id)
+  if check == 0 or due < check then check = due end
+end
+
+local function settle_other(argument, alone)
+  local id, verdict, delay, message = ARGV[argument], ARGV[argument + 1], tonumber(ARGV[argument + 2]), ARGV[argument + 3]
+  if verdict == 's' then return schedule(id, delay, alone) end
+  local record = call('HGET', queue.jobs, id)
+  if not record then return end
+  local attempt, crashes, max_attempts = record_counts(record)
+  attempt = attempt + 1
+  failed_total = failed_total + 1
+  record = record_failed(record, now, attempt, verdict == 'b' and BURIED or FAILED, message)
+  local dies = verdict == 'b' or attempt >= max_attempts
+  call('HSET', queue.jobs, id, record_with(record, dies and alone and SUSPECT or 0, attempt, crashes))
+  if not dies then return schedule(id, delay, alone) end
+  call('ZADD', queue.dead, integer(now), id)
+  died_total = died_total + 1
+  died_ids[#died_ids + 1] = id
+end
+
+for _, group in ipairs(groups) do
+  if group.lease and #group.completed + #group.others > 0 then
+    changed = true
+    local alone = lease_is_alone(group.lease)
+    if #group.completed > 0 then
+      call('HDEL', queue.jobs, unpack(group.completed))
+      if remembers then remember(group.completed, group.digests) end
+      completed_total = completed_total + #group.completed
+    end
+    local given_back = {}
+    for _, argument in ipairs(group.others) do
+      if ARGV[argument + 1] == 'g' then
+        given_back[#given_back + 1] = ARGV[argument]
+      else
+        settle_other(argument, alone)
+      end
+    end
+    if #given_back > 0 then
+      push_front(alone and queue.alone or queue.ready, given_back)
+      ensure_marker(queue)
+    end
+    if #group.left == 0 then
+      call('HDEL', queue.leases, group.fence)
+      call('ZREM', queue.expiries, group.fence)
+    else
+      local head = string.sub(group.lease, 1, string.find(group.lease, '\n', 1, true))
+      call('HSET', queue.leases, group.fence, head .. table.concat(group.left, ' '))
+    end
+  end
+end
+if changed then
+  call('HSET', queue.meta, 'check', integer(check), 'completed', integer(completed_total),
+    'failed', integer(failed_total), 'died', integer(died_total), 'gen', generation, 'gen_at', integer(generation_at))
+end
+local codes = {}
+for number, plan in ipairs(plans) do codes[number] = admit(plan[1], plan[2]) end
+return { stale_ids, died_ids, now, check, codes }

@@ -1,0 +1,76 @@
+#include "JobQueueScripts.h"
+
+// The package's C is C17, where clang takes #embed as an extension and says so.
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
+static const unsigned char admit_lua[] = {
+#embed "library/admit.lua"
+};
+static const unsigned char common_lua[] = {
+#embed "library/common.lua"
+};
+static const unsigned char leases_lua[] = {
+#embed "library/leases.lua"
+};
+static const unsigned char records_lua[] = {
+#embed "library/records.lua"
+};
+static const unsigned char upkeep_lua[] = {
+#embed "library/upkeep.lua"
+};
+static const unsigned char dead_lua[] = {
+#embed "operations/dead.lua"
+};
+static const unsigned char discard_lua[] = {
+#embed "operations/discard.lua"
+};
+static const unsigned char enqueue_lua[] = {
+#embed "operations/enqueue.lua"
+};
+static const unsigned char extend_lua[] = {
+#embed "operations/extend.lua"
+};
+static const unsigned char find_lua[] = {
+#embed "operations/find.lua"
+};
+static const unsigned char lease_lua[] = {
+#embed "operations/lease.lua"
+};
+static const unsigned char pause_lua[] = {
+#embed "operations/pause.lua"
+};
+static const unsigned char redrive_lua[] = {
+#embed "operations/redrive.lua"
+};
+static const unsigned char settle_lua[] = {
+#embed "operations/settle.lua"
+};
+static const unsigned char stats_lua[] = {
+#embed "operations/stats.lua"
+};
+static const unsigned char tick_lua[] = {
+#embed "operations/tick.lua"
+};
+
+static const JobQueueScriptFile files[] = {
+    {"admit", admit_lua, sizeof admit_lua},
+    {"common", common_lua, sizeof common_lua},
+    {"leases", leases_lua, sizeof leases_lua},
+    {"records", records_lua, sizeof records_lua},
+    {"upkeep", upkeep_lua, sizeof upkeep_lua},
+    {"dead", dead_lua, sizeof dead_lua},
+    {"discard", discard_lua, sizeof discard_lua},
+    {"enqueue", enqueue_lua, sizeof enqueue_lua},
+    {"extend", extend_lua, sizeof extend_lua},
+    {"find", find_lua, sizeof find_lua},
+    {"lease", lease_lua, sizeof lease_lua},
+    {"pause", pause_lua, sizeof pause_lua},
+    {"redrive", redrive_lua, sizeof redrive_lua},
+    {"settle", settle_lua, sizeof settle_lua},
+    {"stats", stats_lua, sizeof stats_lua},
+    {"tick", tick_lua, sizeof tick_lua},
+};
+
+size_t job_queue_script_count(void) { return sizeof files / sizeof *files; }
+
+const JobQueueScriptFile *job_queue_script(size_t index) { return &files[index]; }
