@@ -22,7 +22,8 @@ extension EpochMilliseconds {
     /// This instant in UTC with milliseconds: `2025-11-03T10:30:00.000Z`. Years beyond 9999 take more digits.
     package var rfc3339: String {
         let date = CivilDate(utc: self)
-        let millisecondOfDay = Int(rawValue - date.startInUTC.rawValue)
+        let remainder = Int(rawValue % 86_400_000)
+        let millisecondOfDay = remainder < 0 ? remainder + 86_400_000 : remainder
         var bytes: [UInt8] = []
         bytes.reserveCapacity(24)
         date.append(to: &bytes)

@@ -1,9 +1,9 @@
 /// How a fraction of a minor unit becomes a whole one. It happens once for each computed amount.
 package enum Rounding: String, CaseIterable, Hashable, Sendable {
     /// To the nearest, a half to the even neighbour. The default.
-    case halfEven = "half_even"
+    case halfEven
     /// To the nearest, a half away from zero.
-    case halfUp = "half_up"
+    case halfUp
 }
 
 /// `value` × `numerator` ÷ `denominator`, computed exactly in 128 bits and rounded once.

@@ -32,11 +32,12 @@ package enum Ed25519 {
         }
 
         package func sign(_ message: [UInt8]) -> [UInt8] {
-            let digest = MessageContext()
-            precondition(EVP_DigestSignInit_ex(digest.context, nil, nil, nil, nil, handle, nil) == 1)
+            let context = makeContext()
+            defer { EVP_MD_CTX_free(context) }
+            precondition(EVP_DigestSignInit_ex(context, nil, nil, nil, nil, handle, nil) == 1, "OpenSSL refuses a key")
             return [UInt8](unsafeUninitializedCapacity: signatureBytes) { buffer, count in
                 count = signatureBytes
-                let done = EVP_DigestSign(digest.context, buffer.baseAddress, &count, message, message.count)
+                let done = EVP_DigestSign(context, buffer.baseAddress, &count, message, message.count)
                 precondition(done == 1 && count == signatureBytes, "OpenSSL cannot sign")
             }
         }
@@ -48,20 +49,14 @@ package enum Ed25519 {
             let handle = EVP_PKEY_new_raw_public_key_ex(nil, "ED25519", nil, publicKey, publicKey.count)
         else { return false }
         defer { EVP_PKEY_free(handle) }
-        let digest = MessageContext()
-        precondition(EVP_DigestVerifyInit_ex(digest.context, nil, nil, nil, nil, handle, nil) == 1)
-        return EVP_DigestVerify(digest.context, signature, signature.count, message, message.count) == 1
+        let context = makeContext()
+        defer { EVP_MD_CTX_free(context) }
+        precondition(EVP_DigestVerifyInit_ex(context, nil, nil, nil, nil, handle, nil) == 1, "OpenSSL refuses a key")
+        return EVP_DigestVerify(context, signature, signature.count, message, message.count) == 1
     }
-}
 
-/// One signature being made or checked.
-private struct MessageContext: ~Copyable {
-    let context: OpaquePointer
-
-    init() {
+    private static func makeContext() -> OpaquePointer {
         guard let context = EVP_MD_CTX_new() else { preconditionFailure("no memory for a signature") }
-        self.context = context
+        return context
     }
-
-    deinit { EVP_MD_CTX_free(context) }
 }
