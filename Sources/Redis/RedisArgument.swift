@@ -1,0 +1,16 @@
+/// One argument of a command. Integers go out as decimal text.
+package enum RedisArgument: Hashable, Sendable {
+    case string(String)
+    case bytes([UInt8])
+    case integer(Int64)
+
+    package init(_ value: some BinaryInteger) { self = .integer(Int64(value)) }
+}
+
+extension RedisArgument: ExpressibleByStringInterpolation {
+    package init(stringLiteral value: String) { self = .string(value) }
+}
+
+extension RedisArgument: ExpressibleByIntegerLiteral {
+    package init(integerLiteral value: Int64) { self = .integer(value) }
+}

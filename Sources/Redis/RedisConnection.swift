@@ -1,0 +1,252 @@
+import Core
+package import EventLoop
+
+/// One connection to Redis that pipelines by itself and comes back by itself.
+///
+/// All commands of a loop turn go out in one write. Replies come in the order of the commands, which wait in one queue;
+/// one timer serves connecting, silence and pings. What happens when is ``RedisConnectionMachine``'s business.
+///
+/// A blocking command (`BLPOP`) holds up every command behind it: give it a connection of its own. `SUBSCRIBE`,
+/// `MONITOR` and `CLIENT REPLY` are not for this class.
+@Loop
+package final class RedisConnection {
+    package let configuration: RedisConfiguration
+    /// What this connection is for; part of its name in `CLIENT LIST`.
+    package let purpose: String
+
+    /// Redis' own id of its run, asked for at each connect before any command is served; another one after a restart.
+    /// Keeps the last known value while there is no connection.
+    package private(set) var serverRunID: String?
+    /// Why the last attempt or connection ended; nil while all is well.
+    package private(set) var lastFailure: RedisError?
+    /// How often it has become ready.
+    package private(set) var readyCount = 0
+    /// Called with true when commands are served from now on, and with false when no longer.
+    package var onReadyChange: (@Loop (Bool) -> Void)?
+
+    private var machine: RedisConnectionMachine
+    private var link: RedisLink?
+    private var inFlight = InFlightCommands()
+    private let encoder = CommandEncoder()
+    private let replyWithin: Int64
+    private var random = SystemRandomNumberGenerator()
+    private var timer: LoopTimer?
+    private var timerDue: Int64?
+    private var waiters: [ReadyWaiter] = []
+    private var readyIsTold = false
+
+    /// Does nothing until ``start()``.
+    package init(_ configuration: RedisConfiguration, purpose: String) {
+        self.configuration = configuration
+        self.purpose = purpose
+        replyWithin = configuration.replyTimeout.milliseconds
+        machine = RedisConnectionMachine(
+            times: .init(
+                connect: configuration.connectTimeout.milliseconds, idlePing: configuration.idlePing.milliseconds),
+            reconnect: RedisReconnect(
+                baseMilliseconds: configuration.reconnectWaitBase.milliseconds,
+                maxMilliseconds: configuration.reconnectWaitMax.milliseconds))
+    }
+
+    /// Connects, and reconnects until ``close()``. A second call does nothing.
+    package func start() { carryOut(machine.start(at: Loop.monotonicMilliseconds)) }
+
+    /// Whether commands are served now.
+    package var isReady: Bool { machine.isReady }
+
+    /// Commands that wait for their replies.
+    package var inFlightCount: Int { inFlight.count }
+
+    /// Returns once commands are served.
+    /// - Throws: the last failure, or one of kind `notConnected`, when that takes longer than `limit` or it is closed.
+    package func waitUntilReady(within limit: Duration) async throws(RedisError) {
+        if isReady { return }
+        if machine.phase == .closed { throw RedisError(.notConnected, "closed") }
+        let result = await withCheckedContinuation { continuation in
+            let waiter = ReadyWaiter(continuation)
+            waiters.append(waiter)
+            waiter.timer = LoopTimer(after: limit) { [weak self] in
+                self?.waiters.removeAll { $0 === waiter }
+                waiter.end(.failure(self?.lastFailure ?? RedisError(.notConnected, "not ready within \(limit)")))
+            }
+        }
+        try result.get()
+    }
+
+    /// Ends it for good. What is in flight fails as with a lost connection.
+    package func close() {
+        guard machine.phase != .closed else { return }
+        machine.close()
+        timer?.cancel()
+        timer = nil
+        let waiting = waiters
+        waiters = []
+        dropLink(RedisError(.connectionLost, "closed"))
+        for waiter in waiting { waiter.end(.failure(RedisError(.notConnected, "closed"))) }
+    }
+
+    isolated deinit { close() }
+
+    // MARK: Commands
+
+    /// Sends the encoder's command when there is a connection; the reason when it surely was not sent.
+    func dispatch(
+        to receiver: InFlightCommand.Receiver, within limit: Duration?, encode: (CommandEncoder) -> Void
+    ) -> RedisError? {
+        guard machine.isReady else { return RedisError(.notConnected, lastFailure?.message ?? "not connected") }
+        return submit(to: receiver, within: limit, encode: encode)
+    }
+
+    private func submit(
+        to receiver: InFlightCommand.Receiver, within limit: Duration?, encode: (CommandEncoder) -> Void
+    ) -> RedisError? {
+        guard let link else { return RedisError(.notConnected, "not connected") }
+        guard inFlight.count < RedisLimits.inFlightMax, link.unsentBytes <= RedisLimits.unsentBytesMax else {
+            return RedisError(.backlog, "\(inFlight.count) commands, \(link.unsentBytes) bytes wait already")
+        }
+        encode(encoder)
+        let offset = link.submittedBytes
+        guard link.submit(encoder) else { return RedisError(.notConnected, "not connected") }
+        let owedNone = inFlight.isEmpty
+        inFlight.append(
+            InFlightCommand(
+                receiver: receiver, owedWithin: limit?.milliseconds ?? replyWithin, startOffset: offset))
+        if owedNone {
+            machine.beganToOwe(at: Loop.monotonicMilliseconds)
+            schedule()
+        }
+        return nil
+    }
+
+    private func receive(_ replies: [RedisValue]) {
+        machine.heard(at: Loop.monotonicMilliseconds)
+        let heardFrom = link
+        for reply in replies {
+            // A receiver may close or replace the connection: the rest of its replies is then nobody's.
+            guard link === heardFrom, let command = inFlight.popFirst() else { break }
+            if case .error(let text) = reply {
+                command.receiver.receive(.failure(RedisError(reply: text)))
+            } else {
+                command.receiver.receive(.success(reply))
+            }
+        }
+        schedule()
+    }
+
+    // MARK: Life
+
+    private func carryOut(_ action: RedisConnectionMachine.Action) {
+        switch action {
+        case .none: break
+        case .open: open()
+        case .ping:
+            // Its reply is heard by the machine; its failure is the connection's.
+            _ = submit(to: .closure { _ in }, within: nil) { $0.encode(["PING"]) }
+        case .giveUpOpening: lose(RedisError(.timeout, "not connected within \(configuration.connectTimeout)"))
+        case .giveUpSilent: lose(RedisError(.timeout, "Redis was silent for too long"))
+        }
+        schedule()
+    }
+
+    private func open() {
+        do throws(RedisError) {
+            let link = try RedisLink(to: configuration.endpoint)
+            self.link = link
+            link.onReplies = { [weak self] in self?.receive($0) }
+            link.onEnd = { [weak self, weak link] in
+                guard let link else { return }
+                self?.lose(RedisError(.connectionLost, link.failureText))
+            }
+            prepare(link)
+        } catch {
+            lose(error)
+        }
+    }
+
+    /// Queues what must be answered before any command is served; it is written as soon as the socket is connected.
+    private func prepare(_ link: RedisLink) {
+        for step in PreparationStep.steps(for: configuration, purpose: purpose) {
+            let refusal = submit(
+                to: .closure { [weak self, weak link] result in
+                    guard let self, let link, self.link === link else { return }
+                    self.took(step, result)
+                }, within: nil
+            ) { $0.encode(step.command) }
+            if let refusal { return lose(refusal) }
+        }
+    }
+
+    private func took(_ step: PreparationStep, _ result: Result<RedisValue, RedisError>) {
+        switch result {
+        case .failure(let error): lose(error)
+        case .success(let value):
+            if step.asksForRunID {
+                guard let runID = PreparationStep.runID(of: value) else {
+                    return lose(RedisError(.other, "INFO server has no run_id: not a Redis"))
+                }
+                serverRunID = runID
+            }
+            if step.isLast { becomeReady() }
+        }
+    }
+
+    private func becomeReady() {
+        machine.prepared(at: Loop.monotonicMilliseconds)
+        lastFailure = nil
+        readyCount += 1
+        readyIsTold = true
+        let waiting = waiters
+        waiters = []
+        for waiter in waiting { waiter.end(.success(())) }
+        onReadyChange?(true)
+    }
+
+    /// The connection, or the attempt to make one, is over; another attempt follows after a wait.
+    private func lose(_ error: RedisError) {
+        lastFailure = error
+        machine.lost(at: Loop.monotonicMilliseconds, using: &random)
+        schedule()
+        dropLink(error)
+    }
+
+    /// Fails what was in flight, when everything else is in order already: a receiver may call us again.
+    private func dropLink(_ error: RedisError) {
+        let wasReady = readyIsTold
+        readyIsTold = false
+        guard let dropped = link else { return }
+        link = nil
+        let writtenBytes = dropped.writtenBytes
+        dropped.close()
+        var commands = inFlight
+        inFlight = InFlightCommands()
+        let lost = RedisError(.connectionLost, error.message)
+        let unsent = RedisError(.notConnected, error.message)
+        var isFirst = true
+        while let command = commands.popFirst() {
+            let wasSent = command.startOffset < writtenBytes
+            command.receiver.receive(.failure(!wasSent ? unsent : isFirst && error.kind == .timeout ? error : lost))
+            isFirst = false
+        }
+        if wasReady { onReadyChange?(false) }
+    }
+
+    // MARK: Time
+
+    /// Arms the timer unless it fires early enough anyway; then it finds out what is due by itself.
+    private func schedule() {
+        guard let deadline = machine.deadline(owedWithin: inFlight.firstOwedWithin) else { return }
+        if let timerDue, timerDue <= deadline { return }
+        timerDue = deadline
+        let wait = Duration.milliseconds(max(1, deadline - Loop.monotonicMilliseconds))
+        if let timer {
+            timer.arm(after: wait)
+        } else {
+            timer = LoopTimer(after: wait) { [weak self] in self?.timeHasCome() }
+        }
+    }
+
+    private func timeHasCome() {
+        timerDue = nil
+        carryOut(machine.tick(at: Loop.monotonicMilliseconds, owedWithin: inFlight.firstOwedWithin))
+    }
+}
