@@ -50,7 +50,7 @@ let package = Package(
         room("Crypto", uses: ["CCrypto", "Core"]),
         room("EventLoop", uses: ["CEvent", "Core"]),
         // Wires: one C library each.
-        room("Redis", uses: ["CHiredis", "CEvent", "EventLoop", "Core"]),
+        room("Redis", uses: ["CHiredis", "EventLoop", "Core"]),
         room("Postgres", uses: ["CPostgres", "EventLoop", "Core"]),
         room("HTTPClient", uses: ["CCurl", "EventLoop", "Core"]),
         room("HTTPServer", uses: ["CEvent", "EventLoop", "Core"]),
@@ -97,6 +97,7 @@ let package = Package(
         tests("CoreTests", uses: ["Core", "Crypto"]),
         tests("CommissionsTests", uses: ["Commissions", "Core"]),
         tests("EventLoopTests", uses: ["EventLoop", "Core"]),
+        tests("RedisTests", uses: ["Redis", "EventLoop", "Core"]),
         tests("JobQueueTests", uses: ["JobQueue", "Redis", "EventLoop", "Core"]),
     ]
 )
