@@ -46,7 +46,8 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     package var fields: [(name: String, value: String)] {
         var found: [(name: String, value: String)] = []
         forEach { name, value in
-            found.append((String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self)))
+            found.append(
+                (String(decoding: name, as: UTF8.self), String(decoding: value.withoutLeadingSpace, as: UTF8.self)))
             return true
         }
         return found
@@ -94,12 +95,17 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     private func forEach(named name: String, _ body: (UnsafeBufferPointer<UInt8>) -> Bool) {
         var name = name
         name.withUTF8 { wanted in
-            forEach { name, value in name.isSameHTTPName(as: wanted) ? body(value) : true }
+            forEach { name, value in name.isSameHTTPName(as: wanted) ? body(value.withoutLeadingSpace) : true }
         }
     }
 }
 
 extension UnsafeBufferPointer<UInt8> {
+    /// evhttp takes away all white space but tabs before the value.
+    fileprivate var withoutLeadingSpace: UnsafeBufferPointer<UInt8> {
+        UnsafeBufferPointer(rebasing: drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") })
+    }
+
     /// Equal but for the case of ASCII letters.
     func isSameHTTPName(as other: UnsafeBufferPointer<UInt8>) -> Bool {
         guard count == other.count else { return false }

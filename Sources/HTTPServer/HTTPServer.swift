@@ -131,9 +131,15 @@ package final class HTTPServer {
         var length = Int32(MemoryLayout<sockaddr_storage>.size)
         let listener: OpaquePointer? = withUnsafeMutablePointer(to: &address) { storage in
             storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                guard evutil_parse_sockaddr_port(place, address, &length) == 0 else {
+                guard (0...65535).contains(configuration.port),
+                    evutil_parse_sockaddr_port(configuration.address, address, &length) == 0
+                else {
                     errno = EINVAL
                     return nil
+                }
+                // libevent's own reading of "address:port" refuses 0. The port lies at the same place in either family.
+                address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                    $0.pointee.sin_port = UInt16(configuration.port).bigEndian
                 }
                 let sharing = configuration.sharesPort ? LEV_OPT_REUSEABLE_PORT : 0
                 return evconnlistener_new_bind(
@@ -159,7 +165,6 @@ package final class HTTPServer {
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         return withUnsafeMutablePointer(to: &address) { storage in
             storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(descriptor, $0, &length) }
-            // The port lies at the same place in the address of either family.
             return storage.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
                 Int(UInt16(bigEndian: $0.pointee.sin_port))
             }
