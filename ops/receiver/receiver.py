@@ -33,19 +33,13 @@ REASONS = {200: "OK", 202: "Accepted", 204: "No Content", 400: "Bad Request", 40
 
 
 class Journal:
-    """The JSON-lines file; the lines of one turn of the loop are one write."""
+    """The JSON-lines file. A line is written before its delivery is answered, so whoever saw the answer finds it."""
 
     def __init__(self, path):
         self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        self.lines = []
 
     def add(self, record):
-        if not self.lines:
-            asyncio.get_running_loop().call_soon(self.flush)
-        self.lines.append(json.dumps(record, separators=(",", ":")) + "\n")
-
-    def flush(self):
-        data, self.lines = "".join(self.lines).encode(), []
+        data = (json.dumps(record, separators=(",", ":")) + "\n").encode()
         while data:
             data = data[os.write(self.descriptor, data):]
 
@@ -223,7 +217,6 @@ async def serve(arguments):
     await stopped.wait()
     refreshing.cancel()
     server.close()
-    receiver.journal.flush()
 
 
 def main():
