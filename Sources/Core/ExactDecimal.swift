@@ -20,23 +20,11 @@ package struct ExactDecimal: Hashable, Sendable, CustomStringConvertible {
 
     /// Throws ``AmountError`` saying what about the token cannot be accepted.
     package init(parsing token: some StringProtocol) throws(AmountError) {
-        let bytes = Array(token.utf8.prefix(Self.tokenBytesMax + 1))
-        guard bytes.count <= Self.tokenBytesMax else { throw .tooManyDigits }
-        let isNegative = bytes.first == UInt8(ascii: "-")
-        let parts = bytes.dropFirst(isNegative ? 1 : 0).split(
-            separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        try Self.check(parts)
-
-        let whole = parts[0].drop { $0 == UInt8(ascii: "0") }
-        var fraction = parts.count == 2 ? parts[1] : []
-        while fraction.last == UInt8(ascii: "0") { fraction.removeLast() }
-        let leadingZeros = whole.isEmpty ? fraction.prefix { $0 == UInt8(ascii: "0") }.count : 0
-        guard whole.count + fraction.count - leadingZeros <= Self.digitsMax else { throw .tooManyDigits }
-
-        // 19 digits are below 10¹⁹, which 64 bits without sign hold.
-        magnitude = (whole + fraction).reduce(0) { $0 * 10 + UInt64($1 - UInt8(ascii: "0")) }
-        decimals = fraction.count
-        self.isNegative = isNegative && magnitude != 0
+        let text = String(token)
+        let digits = try DecimalDigits(text.utf8Span.span)
+        magnitude = digits.magnitude
+        decimals = digits.decimals
+        isNegative = digits.isNegative && digits.magnitude != 0
     }
 
     /// This number as an amount of `currency` in major units.
@@ -61,14 +49,6 @@ package struct ExactDecimal: Hashable, Sendable, CustomStringConvertible {
         let text = decimalText(magnitude, decimals: decimals)
         return isNegative ? "-" + text : text
     }
-
-    private static func check(_ parts: [ArraySlice<UInt8>]) throws(AmountError) {
-        let last = parts[parts.count - 1]
-        if last.contains(UInt8(ascii: "e")) || last.contains(UInt8(ascii: "E")) { throw .exponent }
-        guard parts.count <= 2, let first = parts[0].first, parts[0].count == 1 || first != UInt8(ascii: "0"),
-            parts.allSatisfy({ part in !part.isEmpty && part.allSatisfy(\.isDigit) })
-        else { throw .malformed }
-    }
 }
 
 /// Why a token is no acceptable amount.
@@ -87,5 +67,56 @@ package enum AmountError: Error, Hashable, Sendable, CaseIterable, CustomStringC
         case .tooManyDecimals: "more decimals than the unit has"
         case .outOfRange: "the amount is too large"
         }
+    }
+}
+
+/// The digits of a token, collected in one pass.
+private struct DecimalDigits {
+    let isNegative: Bool
+    /// At most 19 digits, which are below 10¹⁹ and fit in 64 bits without sign.
+    private(set) var magnitude: UInt64 = 0
+    private(set) var decimals = 0
+    private var significant = 0
+
+    init(_ bytes: Span<UInt8>) throws(AmountError) {
+        guard bytes.count <= ExactDecimal.tokenBytesMax else { throw .tooManyDigits }
+        isNegative = !bytes.isEmpty && bytes[0] == UInt8(ascii: "-")
+        let start = isNegative ? 1 : 0
+        var index = start
+        while index < bytes.count, bytes[index].isDigit {
+            try append(bytes[index])
+            index += 1
+        }
+        guard index == start + 1 || (index > start && bytes[start] != UInt8(ascii: "0")) else { throw .malformed }
+        if index < bytes.count, bytes[index] == UInt8(ascii: ".") {
+            let fraction = try appendFraction(bytes.extracting((index + 1)...))
+            guard fraction > 0 else { throw .malformed }
+            index += 1 + fraction
+        }
+        guard index == bytes.count else { throw bytes[index] | 0x20 == UInt8(ascii: "e") ? .exponent : .malformed }
+    }
+
+    /// Zeros wait until a digit after them shows that they count. Answers how many digits stand there.
+    private mutating func appendFraction(_ bytes: Span<UInt8>) throws(AmountError) -> Int {
+        var zeros = 0
+        for index in bytes.indices {
+            let byte = bytes[index]
+            guard byte.isDigit else { return index }
+            if byte == UInt8(ascii: "0") {
+                zeros += 1
+                continue
+            }
+            for _ in 0..<zeros { try append(UInt8(ascii: "0")) }
+            try append(byte)
+            decimals += zeros + 1
+            zeros = 0
+        }
+        return bytes.count
+    }
+
+    private mutating func append(_ digit: UInt8) throws(AmountError) {
+        if significant > 0 || digit != UInt8(ascii: "0") { significant += 1 }
+        guard significant <= ExactDecimal.digitsMax else { throw .tooManyDigits }
+        magnitude = magnitude * 10 + UInt64(digit - UInt8(ascii: "0"))
     }
 }

@@ -3,7 +3,10 @@ import Core
 /// Two hexadecimal digits a byte.
 package enum Hex {
     /// Lower case.
-    package static func encode(_ bytes: some Collection<UInt8>) -> String {
+    package static func encode(_ bytes: some Collection<UInt8>) -> String { encode(Array(bytes)) }
+
+    /// Lower case. Of arrays by itself, because the other one is not specialised outside this module.
+    package static func encode(_ bytes: [UInt8]) -> String {
         String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
             var position = 0
             for byte in bytes {
