@@ -1,0 +1,39 @@
+/// What became of one fact of an order.
+package enum FactStanding: String, CaseIterable, Hashable, Sendable {
+    case applied
+    /// A newer version of the order or the refund is known.
+    case stale
+    /// The same was said before: another confirmation, another cancellation.
+    case repeated
+    /// Waits until the order is created.
+    case waitingParent = "waiting_parent"
+    /// Its currency is not the order's.
+    case currencyChanged = "currency_changed"
+    /// The order was cancelled.
+    case withoutEffect = "without_effect"
+}
+
+extension OrderState {
+    /// What became of `fact`, which is one of those that made this state.
+    package func standing(of fact: OrderFact) -> FactStanding {
+        switch fact.body {
+        case .created(let version), .updated(let version):
+            if otherCurrencyKeys.contains(fact.key) { return .currencyChanged }
+            guard let newest = versions.last else { return .stale }
+            let isNewest = newest.version.version == version.version && newest.digest == fact.digest
+            return isNewest ? (cancellation == nil ? .applied : .withoutEffect) : .stale
+        case .confirmed:
+            guard let confirmation, confirmation.occurredAt == fact.occurredAt else { return .repeated }
+            if cancellation != nil { return .withoutEffect }
+            return isKnown ? .applied : .waitingParent
+        case .cancelled:
+            return cancellation?.occurredAt == fact.occurredAt ? .applied : .repeated
+        case .refund(let refund):
+            guard refunds.contains(refund) else { return .stale }
+            if cancellation != nil { return .withoutEffect }
+            return isKnown ? .applied : .waitingParent
+        default:
+            return isKnown ? .applied : .waitingParent
+        }
+    }
+}
