@@ -19,4 +19,16 @@ package enum QueueName: String, CaseIterable, Hashable, Sendable {
     ///
     /// Only queues fed from outside need it: the others' ids are derived, and their handlers look at the owed row first.
     package var remembersCompletedJobs: Bool { self == .clicks || self == .conversions }
+
+    /// Its place in `allCases`, for tables.
+    var ordinal: Int {
+        switch self {
+        case .clicks: 0
+        case .conversions: 1
+        case .commissions: 2
+        case .webhooks: 3
+        case .notifications: 4
+        case .batches: 5
+        }
+    }
 }

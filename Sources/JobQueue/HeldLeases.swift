@@ -1,0 +1,116 @@
+import EventLoop
+import Redis
+import Telemetry
+
+/// The leases this process holds, and their heartbeat: every third of a lease, one script call for each queue and shard.
+@Loop
+final class HeldLeases {
+    private struct Held {
+        var jobCount: Int
+        /// When Redis last gave it a whole lease, at the latest.
+        var renewedAtMilliseconds: Int64
+    }
+
+    private let context: QueueContext
+    private var leases: [Lease: Held] = [:]
+    private var timer: LoopTimer?
+    private(set) var jobCount = 0
+    private(set) var aloneCount = 0
+    var onLeaseLost: (@Loop (Lease) -> Void)?
+    /// Called whenever jobs are let go.
+    private var observers: [@Loop () -> Void] = []
+
+    init(context: QueueContext) { self.context = context }
+
+    func add(_ lease: Lease, jobCount: Int) {
+        leases[lease] = Held(jobCount: jobCount, renewedAtMilliseconds: Loop.monotonicMilliseconds)
+        self.jobCount += jobCount
+        if lease.isAlone { aloneCount += 1 }
+        if timer == nil { arm(after: .milliseconds(context.leaseMilliseconds / 3)) }
+    }
+
+    func release(_ lease: Lease, jobCount count: Int) {
+        guard let held = leases[lease] else { return }
+        let released = min(count, held.jobCount)
+        jobCount -= released
+        if held.jobCount > released {
+            leases[lease]?.jobCount -= released
+        } else {
+            leases[lease] = nil
+            if lease.isAlone { aloneCount -= 1 }
+        }
+    }
+
+    func observeReleases(_ observer: @escaping @Loop () -> Void) { observers.append(observer) }
+
+    func tellObservers() {
+        for observer in observers { observer() }
+    }
+
+    private func arm(after duration: Duration) {
+        timer?.cancel()
+        timer = LoopTimer(after: duration) { [self] in
+            timer = nil
+            guard !leases.isEmpty else { return }
+            Task { await beat() }
+        }
+    }
+
+    private func beat() async {
+        let now = Loop.monotonicMilliseconds
+        let lease = context.leaseMilliseconds
+        // Batches that live for milliseconds need no heartbeat.
+        let old = leases.filter { now - $0.value.renewedAtMilliseconds > lease / 4 }.keys
+        var groups: [[Lease]] = []
+        for lease in old {
+            let index = groups.firstIndex { $0[0].queue == lease.queue && $0[0].shard == lease.shard }
+            if let index { groups[index].append(lease) } else { groups.append([lease]) }
+        }
+        let beats = groups.map { group in Task { await extend(group) } }
+        var failed = false
+        for beat in beats where await !beat.value { failed = true }
+        guard !leases.isEmpty, timer == nil else { return }
+        // After a failure again soon: most of the lease has passed when the third regular one would come.
+        arm(after: .milliseconds(failed ? max(1, min(1000, lease / 10)) : lease / 3))
+    }
+
+    /// False when Redis did not answer.
+    private func extend(_ group: [Lease]) async -> Bool {
+        let sentAt = Loop.monotonicMilliseconds
+        var arguments: [RedisArgument] = [.integer(context.leaseMilliseconds)]
+        for lease in group {
+            arguments.append(.integer(lease.fence))
+            arguments.append(.string(Lease.text(ofToken: lease.token)))
+        }
+        do throws(QueueError) {
+            let answer = try await context.run(
+                QueueScript.extend, group[0].queue, shard: group[0].shard, arguments)
+            guard let letters = answer.bytes, letters.count == group.count else {
+                throw .unexpected(QueueScript.extend)
+            }
+            for (lease, letter) in zip(group, letters) {
+                if letter == UInt8(ascii: "+") {
+                    leases[lease]?.renewedAtMilliseconds = sentAt
+                } else if leases[lease] != nil {
+                    lose(lease)
+                }
+            }
+            return true
+        } catch {
+            context.log.warning(
+                "a heartbeat failed",
+                ["queue.name": .string(group[0].queue.rawValue), "error": .error(error)])
+            return false
+        }
+    }
+
+    private func lose(_ lease: Lease) {
+        context.metrics.leasesLost[lease.queue.ordinal].add()
+        context.log.warning(
+            "a lease was lost",
+            ["queue.name": .string(lease.queue.rawValue), "lease.fence": .integer(lease.fence)])
+        release(lease, jobCount: .max)
+        onLeaseLost?(lease)
+        tellObservers()
+    }
+}

@@ -1,0 +1,236 @@
+import Core
+package import EventLoop
+package import Redis
+import Telemetry
+
+/// What a worker pulls from: batches of one queue, from whichever shard has some.
+///
+/// Nothing polls. Where work may be is known from markers (a blocking pop over all shards), from the answers of leases,
+/// and from timers set to the very next due time or expiry; every third of a lease all shards are looked at once, which
+/// writes nothing to Redis while nothing is leased or due. A job that was under an expired lease is taken only when this
+/// process holds nothing else, and then nothing is leased beside it.
+@Loop
+package final class LeaseSource {
+    private struct Waiter {
+        let max: Int
+        let continuation: CheckedContinuation<LeaseBatch?, Never>
+    }
+
+    private let queue: JobQueue
+    private let name: QueueName
+    private var board: ShardBoard
+    private var listener: WakeListener?
+    private var waiters: [Waiter] = []
+    private var leasesOnTheirWay = 0
+    private var isTakingAlone = false
+    private var isStarted = false
+    private var isQuiet = false
+    private var looksOnTheirWay = 0
+    private var failures = 0
+    private var resumesAtMilliseconds: Int64 = 0
+    private var checkTimer: (timer: LoopTimer, atMilliseconds: Int64)?
+    private var lookTimer: LoopTimer?
+    private var stopping: CheckedContinuation<Void, Never>?
+
+    /// - Parameter wakeConnection: a connection that nobody else uses, since the source blocks it; whoever made it
+    ///   starts and closes it.
+    package init(queue: JobQueue, name: QueueName, wakeConnection: RedisConnection) {
+        self.queue = queue
+        self.name = name
+        board = ShardBoard(shardCount: queue.configuration.shardCount)
+        listener = WakeListener(
+            connection: wakeConnection, keys: queue.context.keys, shardCount: queue.configuration.shardCount,
+            queue: name,
+            onWake: { [weak self] in self?.wake($0) },
+            onLoss: { [weak self] in
+                // Whatever happened meanwhile, no marker tells.
+                self?.board.heatAll()
+                self?.pump()
+            })
+    }
+
+    /// Begins to look around. Every shard is asked once at first, since markers of the past may be gone.
+    package func start() {
+        guard !isStarted else { return }
+        isStarted = true
+        board.heatAll()
+        queue.held.observeReleases { [weak self] in self?.pump() }
+        armLook()
+        pump()
+    }
+
+    /// Waits for a batch of at most `max` jobs (1 to 500); `nil` once the source is quiet. Several tasks may wait, and
+    /// the first one is served first.
+    package func next(max: Int) async -> LeaseBatch? {
+        if isQuiet { return nil }
+        return await withCheckedContinuation { continuation in
+            waiters.append(Waiter(max: max, continuation: continuation))
+            pump()
+        }
+    }
+
+    /// Leases nothing more; those who wait get `nil`. Leases that are on their way still are given back.
+    package func quiet() {
+        isQuiet = true
+        let waiting = waiters
+        waiters = []
+        for waiter in waiting { waiter.continuation.resume(returning: nil) }
+    }
+
+    /// Quiets, waits until nothing is on its way, and ends the timers. What is held stays held: settle it first.
+    package func stop() async {
+        quiet()
+        if isBusy { await withCheckedContinuation { stopping = $0 } }
+        checkTimer?.timer.cancel()
+        lookTimer?.cancel()
+        checkTimer = nil
+        lookTimer = nil
+        listener = nil
+    }
+
+    private var isBusy: Bool { leasesOnTheirWay > 0 || looksOnTheirWay > 0 }
+
+    private func endStopIfDone() {
+        guard !isBusy else { return }
+        stopping?.resume()
+        stopping = nil
+    }
+
+    // MARK: Leasing
+
+    private func pump() {
+        guard isStarted, !isQuiet else { return }
+        let now = Loop.monotonicMilliseconds
+        while waiters.count > leasesOnTheirWay, !isTakingAlone, queue.held.aloneCount == 0 {
+            if now < resumesAtMilliseconds { return armCheck() }
+            let isIdle = queue.held.jobCount == 0 && leasesOnTheirWay == 0
+            // Suspects wait: finish what is held, then take one.
+            if board.hasSuspects, !isIdle { return armCheck() }
+            guard let shard = board.takeNext() else { break }
+            lease(shard, mayTakeAlone: board.hasSuspects)
+        }
+        armCheck()
+        // A marker is popped only for somebody who waits and has nothing else to try.
+        if !waiters.isEmpty, leasesOnTheirWay == 0, !board.hasWork { listener?.listen() }
+    }
+
+    private func lease(_ shard: Int, mayTakeAlone: Bool) {
+        leasesOnTheirWay += 1
+        isTakingAlone = mayTakeAlone
+        let max = waiters.lazy.map(\.max).min() ?? 1
+        Task {
+            do throws(QueueError) {
+                let answer = try await queue.lease(name, shard: shard, max: max, mayTakeAlone: mayTakeAlone)
+                failures = 0
+                board.note(answer, shard: shard, now: Loop.monotonicMilliseconds)
+                if let batch = answer.batch { deliver(batch) }
+            } catch {
+                board.heat(shard)
+                backOff(error)
+            }
+            leasesOnTheirWay -= 1
+            isTakingAlone = false
+            pump()
+            endStopIfDone()
+        }
+    }
+
+    private func deliver(_ batch: LeaseBatch) {
+        if !waiters.isEmpty {
+            waiters.removeFirst().continuation.resume(returning: batch)
+            return
+        }
+        // Quieted while the lease was on its way.
+        Task {
+            do throws(QueueError) {
+                _ = try await queue.giveBack(batch.jobs)
+            } catch {
+                queue.context.log.warning(
+                    "a lease could not be given back and will expire", ["error": .error(error)])
+            }
+        }
+    }
+
+    private func backOff(_ error: QueueError) {
+        // One loss fails many calls at once.
+        guard Loop.monotonicMilliseconds >= resumesAtMilliseconds else { return }
+        if failures == 0 {
+            queue.context.log.warning(
+                "leasing failed", ["queue.name": .string(name.rawValue), "error": .error(error)])
+        }
+        failures += 1
+        let ceiling = min(2000, 25 << min(failures, 7))
+        resumesAtMilliseconds = Loop.monotonicMilliseconds + Int64.random(in: 1...Int64(ceiling))
+    }
+
+    // MARK: Looking
+
+    private func wake(_ shard: Int) {
+        guard shard >= 0 else { return pump() }
+        if isQuiet || waiters.isEmpty {
+            // Nobody here wants it: the look puts the marker back for another worker.
+            startLook(shard)
+            return
+        }
+        board.heat(shard)
+        pump()
+    }
+
+    /// One timer for the earliest of what is due in any shard, the end of a back-off, and, while suspects keep this
+    /// process from leasing, a look whether another has taken them.
+    private func armCheck() {
+        let now = Loop.monotonicMilliseconds
+        var at = board.earliestCheck ?? .max
+        if now < resumesAtMilliseconds { at = min(at, resumesAtMilliseconds) }
+        if board.hasSuspects, !waiters.isEmpty {
+            at = min(at, now + Swift.max(10, queue.configuration.lease.milliseconds / 50))
+        }
+        guard at < .max, !isQuiet else { return }
+        if let checkTimer {
+            // One that fires too early only arms the next.
+            if checkTimer.atMilliseconds <= at { return }
+            checkTimer.timer.cancel()
+        }
+        // Two milliseconds at least: a capped step that leaves something due must not become a busy loop.
+        let timer = LoopTimer(after: .milliseconds(Swift.max(2, at - now))) { [weak self] in self?.check() }
+        checkTimer = (timer, at)
+    }
+
+    private func check() {
+        checkTimer = nil
+        let due = board.takeDue(now: Loop.monotonicMilliseconds)
+        if waiters.isEmpty || board.hasSuspects {
+            for shard in Set(due).union(board.suspectShards) { startLook(shard) }
+        } else {
+            for shard in due { board.heat(shard) }
+        }
+        pump()
+    }
+
+    private func armLook() {
+        guard !isQuiet else { return }
+        let third = Double(queue.configuration.lease.milliseconds) / 3
+        // Some jitter, so that the workers of a fleet do not look in step.
+        lookTimer = LoopTimer(after: .milliseconds(Int64(third * Double.random(in: 0.9...1)))) { [weak self] in
+            guard let self, !isQuiet else { return }
+            for shard in 0..<queue.configuration.shardCount { startLook(shard) }
+            armLook()
+        }
+    }
+
+    private func startLook(_ shard: Int) {
+        looksOnTheirWay += 1
+        Task {
+            do throws(QueueError) {
+                let answer = try await queue.tick(name, shard: shard)
+                board.note(answer, shard: shard, now: Loop.monotonicMilliseconds)
+            } catch {
+                board.heat(shard)
+                backOff(error)
+            }
+            looksOnTheirWay -= 1
+            pump()
+            endStopIfDone()
+        }
+    }
+}

@@ -1,0 +1,48 @@
+/// A job to be enqueued.
+package struct NewJob: Sendable {
+    /// What it is known by in its queue, 1 to 64 of `[A-Za-z0-9._:-]`: the same id again is the same job.
+    package var id: String
+    package var queue: QueueName
+    /// What the payload means, with its version: 1 to 64 of `[a-z0-9._-]`, such as `order-event.v1`.
+    package var kind: String
+    /// The kind's bytes, opaque to the queue; limited by ``JobQueueConfiguration/payloadBytesMax``.
+    package var payload: [UInt8]
+    /// What it must share a shard with: an order, an endpoint, a referral code.
+    package var shardKey: String
+    /// Time until it is due, from Redis' now: 0 (the default) to a year; cut to milliseconds.
+    package var delay: Duration
+    /// Failed runs after which it is dead: 1 to 1000, default 10.
+    package var maxAttempts: Int
+    /// A W3C `traceparent`, at most 256 bytes; none by default.
+    package var traceContext: String?
+
+    package init(
+        id: String, queue: QueueName, kind: String, payload: [UInt8], shardKey: String, delay: Duration = .zero,
+        maxAttempts: Int = 10, traceContext: String? = nil
+    ) {
+        self.id = id
+        self.queue = queue
+        self.kind = kind
+        self.payload = payload
+        self.shardKey = shardKey
+        self.delay = delay
+        self.maxAttempts = maxAttempts
+        self.traceContext = traceContext
+    }
+
+    /// What forbids to enqueue it, in words; `nil` when nothing does. O(id)
+    package func problem(payloadBytesMax: Int) -> String? {
+        if !(1...QueueLimits.idBytesMax).contains(id.utf8.count) { return "the id must have 1 to 64 letters" }
+        if !id.utf8.allSatisfy({ $0.isASCIIAlphanumeric || $0 == 46 || $0 == 95 || $0 == 58 || $0 == 45 }) {
+            return "the id may hold letters, digits, '.', '_', ':' and '-' only"
+        }
+        if !(1...QueueLimits.kindBytesMax).contains(kind.utf8.count) { return "the kind must have 1 to 64 letters" }
+        if payload.count > payloadBytesMax { return "the payload is larger than \(payloadBytesMax) bytes" }
+        if !(1...QueueLimits.attemptsMax).contains(maxAttempts) { return "the attempts must be from 1 to 1000" }
+        if delay < .zero || delay > QueueLimits.delayMax { return "the delay must be from 0 to 366 days" }
+        if let traceContext, traceContext.utf8.count > QueueLimits.traceContextBytesMax {
+            return "the trace context is larger than 256 bytes"
+        }
+        return nil
+    }
+}

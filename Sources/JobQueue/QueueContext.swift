@@ -1,0 +1,59 @@
+import Core
+import EventLoop
+import Redis
+import Telemetry
+
+/// What the parts of a queue share: the connection, the keys, the counts, and the one way to run a script.
+@Loop
+final class QueueContext {
+    let connection: RedisConnection
+    nonisolated let configuration: JobQueueConfiguration
+    let keys: QueueKeys
+    let metrics = QueueMetrics.shared
+    let log = Log(component: "queue")
+    let workerName: String
+
+    init(connection: RedisConnection, configuration: JobQueueConfiguration) {
+        self.connection = connection
+        self.configuration = configuration
+        keys = QueueKeys(prefix: configuration.prefix, shardCount: configuration.shardCount)
+        workerName = configuration.workerNameInRecords
+    }
+
+    var leaseMilliseconds: Int64 { configuration.lease.milliseconds }
+
+    /// Runs a script on one queue of a shard.
+    func run(
+        _ script: RedisScript, _ queue: QueueName, shard: Int, _ arguments: [RedisArgument]
+    ) async throws(QueueError) -> RedisValue {
+        try await run(script, keys: keys.of(queue, shard: shard), arguments)
+    }
+
+    func run(
+        _ script: RedisScript, keys: [String], _ arguments: [RedisArgument]
+    ) async throws(QueueError) -> RedisValue {
+        do throws(RedisError) {
+            return try await connection.evaluate(script, keys: keys, arguments: arguments)
+        } catch {
+            throw QueueError(error)
+        }
+    }
+
+    /// The run id of the Redis that the next script reaches, read in the same turn in which that script is sent.
+    func runID() throws(QueueError) -> String {
+        guard let runID = connection.serverRunID else {
+            throw .unreachable(RedisError(.notConnected, "the run id of Redis is not known yet"))
+        }
+        return runID
+    }
+
+    /// A record that another release wrote, or damage: the job is left alone and said so.
+    func reportUnreadable(_ id: String, _ queue: QueueName) {
+        log.error("a job's record cannot be read", ["job.id": .string(id), "job.queue": .string(queue.rawValue)])
+    }
+}
+
+extension QueueError {
+    /// For an answer that has not the form its script's header promises.
+    static func unexpected(_ script: RedisScript) -> QueueError { .failed("an unexpected answer of \(script.name)") }
+}

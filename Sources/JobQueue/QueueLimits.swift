@@ -1,0 +1,27 @@
+/// The queue's limits, all together; those of the Lua files' loops stand there and are named the same way.
+package enum QueueLimits {
+    /// Bytes of a job's id.
+    package static let idBytesMax = 64
+    /// Bytes of a kind.
+    package static let kindBytesMax = 64
+    /// Bytes of a trace context (a W3C `traceparent` has 55).
+    package static let traceContextBytesMax = 256
+    /// Bytes of one failure's message in a job's history.
+    package static let failureBytesMax = 300
+    /// The farthest a delay reaches.
+    package static let delayMax = Duration.seconds(366 * 86_400)
+    /// Attempts a job may be given.
+    package static let attemptsMax = 1000
+    /// Jobs of one enqueue script, and jobs or follow-ups of one settle script: Lua's `unpack` takes some 7,900 values.
+    package static let scriptJobsMax = 1000
+    /// Payload bytes of one enqueue script, so that no single call keeps Redis busy for long.
+    package static let scriptBytesMax = 4 << 20
+    /// Jobs of one lease.
+    package static let leaseJobsMax = 500
+    /// Acknowledgements that wait for the reply before them before they go out beside it.
+    static let settleGatherMax = 256
+    /// Letters of a worker's name.
+    static let workerNameBytesMax = 80
+    /// Dead letters of one page or one redrive script.
+    package static let deadLettersPageMax = 200
+}

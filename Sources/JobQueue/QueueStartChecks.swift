@@ -1,0 +1,118 @@
+package import EventLoop
+package import Redis
+
+/// What must be true of Redis before a process works with it.
+@Loop
+package enum QueueStartChecks {
+    /// How durable an acknowledged write has to be.
+    package enum Durability: Hashable, Sendable {
+        /// As Redis is set: for development and measurements.
+        case any
+        /// At most about one second of writes may be lost with the machine.
+        case everySecond
+        /// Fsynced before it is acknowledged.
+        case always
+    }
+
+    /// The number of this release's key layout, stored beside the keys.
+    nonisolated package static let layout = 1
+
+    /// Checks the settings of Redis, and writes the key layout and the number of shards where they are not yet.
+    ///
+    /// - Parameter durability: what a process that acknowledges to others needs; `always` for the ingest.
+    /// - Returns: what was found, refusals first; empty when all is well.
+    package static func run(
+        connection: RedisConnection, configuration: JobQueueConfiguration, durability: Durability
+    ) async throws(QueueError) -> [StartFinding] {
+        do throws(RedisError) {
+            var findings = try await checkLayout(connection, configuration)
+            if let settings = try await settings(connection) {
+                findings += check(settings, durability: durability)
+            } else {
+                findings.append(
+                    StartFinding(
+                        .warning,
+                        "CONFIG is not allowed on this Redis: see to maxmemory-policy noeviction and to its durability")
+                )
+            }
+            return findings.filter { $0.severity == .refusal } + findings.filter { $0.severity == .warning }
+        } catch {
+            throw QueueError(error)
+        }
+    }
+
+    /// Judges the settings that ``run(connection:configuration:durability:)`` reads. Pure.
+    nonisolated package static func check(
+        _ settings: [String: String], durability: Durability
+    ) -> [StartFinding] {
+        var findings: [StartFinding] = []
+        let policy = settings["maxmemory-policy"] ?? "noeviction"
+        if policy != "noeviction" {
+            // Without a limit nothing is evicted yet, but one command away it is.
+            let isLimited = settings["maxmemory"] != "0"
+            findings.append(
+                StartFinding(
+                    isLimited ? .refusal : .warning,
+                    "Redis may evict jobs: set maxmemory-policy to noeviction (it is \(policy))"))
+        }
+        let isWeak: StartFinding.Severity = durability == .any ? .warning : .refusal
+        guard settings["appendonly"] == "yes" else {
+            findings.append(StartFinding(isWeak, "Redis keeps no append-only file: set appendonly to yes"))
+            return findings
+        }
+        let fsync = settings["appendfsync"] ?? "everysec"
+        if fsync == "no" || (durability == .always && fsync != "always") {
+            findings.append(
+                StartFinding(
+                    isWeak,
+                    "Redis' appendfsync is \(fsync), and \(durability == .always ? "always" : "everysec") is needed"))
+        }
+        if settings["no-appendfsync-on-rewrite"] == "yes" {
+            findings.append(
+                StartFinding(
+                    durability == .always ? .refusal : .warning,
+                    "Redis does not fsync while it rewrites its file: set no-appendfsync-on-rewrite to no"))
+        }
+        return findings
+    }
+
+    /// The layout number and the number of shards, written by the first process and compared by every later one. They
+    /// stand in one string, so that no reader can see a half.
+    private static func checkLayout(
+        _ connection: RedisConnection, _ configuration: JobQueueConfiguration
+    ) async throws(RedisError) -> [StartFinding] {
+        let key = "\(configuration.prefix):layout"
+        let ours = "\(layout) \(configuration.shardCount)"
+        _ = try await connection.command(["SETNX", .string(key), .string(ours)])
+        let stored = try await connection.command(["GET", .string(key)]).string ?? ""
+        if stored == ours { return [] }
+        let parts = stored.split(separator: " ")
+        if parts.count == 2, parts[0] == "\(layout)" {
+            return [
+                StartFinding(
+                    .refusal,
+                    "this queue has \(parts[1]) shards, not \(configuration.shardCount): the number is fixed when it is made"
+                )
+            ]
+        }
+        return [
+            StartFinding(
+                .refusal, "the key layout in Redis is \(parts.first ?? "unreadable"), and this release knows \(layout)")
+        ]
+    }
+
+    /// `nil` where a managed Redis forbids to ask.
+    private static func settings(_ connection: RedisConnection) async throws(RedisError) -> [String: String]? {
+        var settings: [String: String] = [:]
+        for name in ["maxmemory", "maxmemory-policy", "appendonly", "appendfsync", "no-appendfsync-on-rewrite"] {
+            do throws(RedisError) {
+                let answer = try await connection.command(["CONFIG", "GET", .string(name)])
+                if let value = answer[1]?.string { settings[name] = value }
+            } catch {
+                if error.isUnreachableStore { throw error }
+                return nil
+            }
+        }
+        return settings
+    }
+}

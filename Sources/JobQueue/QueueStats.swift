@@ -1,0 +1,49 @@
+/// The depth of a queue.
+package struct QueueStats: Hashable, Sendable {
+    /// One shard of it; the sums are of the same form.
+    package struct Counts: Hashable, Sendable {
+        /// Jobs a worker may lease now.
+        package var ready = 0
+        /// Suspects that wait to be leased by themselves.
+        package var suspects = 0
+        package var scheduled = 0
+        /// Jobs under a lease.
+        package var leased = 0
+        /// Leases, each of a batch.
+        package var leases = 0
+        /// Dead and quarantined.
+        package var dead = 0
+        /// Ids remembered after their end.
+        package var remembered = 0
+        /// Since the queue was made, or Redis lost its data.
+        package var completedTotal = 0
+        package var failedTotal = 0
+        package var diedTotal = 0
+        /// Age of the job that is next.
+        package var oldestReadyAge: Duration?
+    }
+
+    /// In the shards' order.
+    package let shards: [Counts]
+    package let sum: Counts
+    /// Whether any shard is paused.
+    package let isPaused: Bool
+
+    init(shards: [Counts], isPaused: Bool) {
+        self.shards = shards
+        self.isPaused = isPaused
+        sum = shards.reduce(into: Counts()) { sum, counts in
+            sum.ready += counts.ready
+            sum.suspects += counts.suspects
+            sum.scheduled += counts.scheduled
+            sum.leased += counts.leased
+            sum.leases += counts.leases
+            sum.dead += counts.dead
+            sum.remembered += counts.remembered
+            sum.completedTotal += counts.completedTotal
+            sum.failedTotal += counts.failedTotal
+            sum.diedTotal += counts.diedTotal
+            if let age = counts.oldestReadyAge { sum.oldestReadyAge = max(age, sum.oldestReadyAge ?? .zero) }
+        }
+    }
+}

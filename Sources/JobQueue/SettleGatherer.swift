@@ -1,0 +1,223 @@
+import Core
+import EventLoop
+import Redis
+import Telemetry
+
+/// Gathers the ends of attempts: one script call for each queue and shard and turn, and while a call is on its way
+/// the next ends wait for its reply, so that acknowledgements group by themselves under load and go at once otherwise.
+@Loop
+final class SettleGatherer {
+    /// What waits for one queue of a shard.
+    private struct Lane {
+        var pending: [SettleEntry] = []
+        var callsOnTheirWay = 0
+        var isFlushing = false
+    }
+
+    private let context: QueueContext
+    private let enqueues: EnqueueGatherer
+    private let held: HeldLeases
+    private var lanes: [Lane]
+    private static let queueCount = QueueName.allCases.count
+    /// The follow-ups of one job that its acknowledgement carries; a job with more has the rest enqueued after it.
+    private static let followUpsMax = QueueLimits.scriptJobsMax
+
+    init(context: QueueContext, enqueues: EnqueueGatherer, held: HeldLeases) {
+        self.context = context
+        self.enqueues = enqueues
+        self.held = held
+        lanes = Array(repeating: Lane(), count: context.configuration.shardCount * Self.queueCount)
+    }
+
+    func settle(_ verdicts: [(job: LeasedJob, verdict: JobVerdict)]) async throws(QueueError) -> Settlement {
+        if verdicts.isEmpty { return Settlement() }
+        try check(verdicts)
+        let call = SettleCall(count: verdicts.count)
+        for (job, verdict) in verdicts {
+            let lane = job.shard * Self.queueCount + job.queue.ordinal
+            lanes[lane].pending.append(entry(for: job, verdict, of: call))
+            wakeUp(lane)
+        }
+        await withCheckedContinuation { call.continuation = $0 }
+        if let error = call.error { throw error }
+        return call.settlement
+    }
+
+    private func check(_ verdicts: [(job: LeasedJob, verdict: JobVerdict)]) throws(QueueError) {
+        for case (_, .complete(let followUps)) in verdicts {
+            for job in followUps {
+                if let problem = job.problem(payloadBytesMax: context.configuration.payloadBytesMax) {
+                    throw .invalid("follow-up: \(problem)")
+                }
+            }
+        }
+    }
+
+    private func entry(for job: LeasedJob, _ verdict: JobVerdict, of call: SettleCall) -> SettleEntry {
+        var entry = SettleEntry(call: call, id: job.id, lease: job.lease, digest: job.digest, ending: .complete)
+        switch verdict {
+        case .complete(let followUps):
+            guard !context.configuration.faults.contains(.dropFollowUps) else { break }
+            for followUp in followUps {
+                let isNear = context.configuration.shard(of: followUp.shardKey) == job.shard
+                if isNear, entry.nearFollowUps.count < Self.followUpsMax {
+                    entry.nearFollowUps.append(followUp)
+                } else {
+                    entry.farFollowUps.append(followUp)
+                }
+            }
+        case .retry(let delay, let error): entry.ending = .retry(Self.milliseconds(delay), error)
+        case .bury(let reason): entry.ending = .bury(reason)
+        case .giveBack: entry.ending = .giveBack
+        case .snooze(let delay): entry.ending = .snooze(Self.milliseconds(delay))
+        }
+        return entry
+    }
+
+    private static func milliseconds(_ delay: Duration) -> Int64 {
+        min(max(0, delay.milliseconds), QueueLimits.delayMax.milliseconds)
+    }
+
+    /// Sees to it that the lane is flushed: at the end of this turn, or when the call on its way is answered.
+    private func wakeUp(_ lane: Int) {
+        let isCrowded = lanes[lane].pending.count >= QueueLimits.settleGatherMax
+        guard !lanes[lane].isFlushing, lanes[lane].callsOnTheirWay == 0 || isCrowded else { return }
+        lanes[lane].isFlushing = true
+        Loop.atTurnEnd { [self] in flush(lane) }
+    }
+
+    private func flush(_ lane: Int) {
+        lanes[lane].isFlushing = false
+        while !lanes[lane].pending.isEmpty {
+            var count = 0
+            var followUps = 0
+            for entry in lanes[lane].pending.prefix(QueueLimits.scriptJobsMax) {
+                followUps += entry.nearFollowUps.count
+                if followUps > Self.followUpsMax, count > 0 { break }
+                count += 1
+            }
+            let entries = Array(lanes[lane].pending.prefix(count))
+            lanes[lane].pending.removeFirst(count)
+            lanes[lane].callsOnTheirWay += 1
+            Task {
+                await send(entries)
+                lanes[lane].callsOnTheirWay -= 1
+                if !lanes[lane].pending.isEmpty { wakeUp(lane) }
+            }
+        }
+    }
+
+    /// Sends one call, again over lost connections, and tells those who wait for it.
+    private func send(_ entries: [SettleEntry]) async {
+        let request = SettleRequest(entries, context: context)
+        let queue = entries[0].lease.queue
+        let giveUpAt = Loop.monotonicMilliseconds + context.configuration.settlePatience.milliseconds
+        var repeats = 0
+        while true {
+            do throws(QueueError) {
+                let answer = try await context.run(QueueScript.settle, keys: request.keys, request.arguments)
+                try take(answer, for: request, wasRepeated: repeats > 0)
+                break
+            } catch {
+                if error.isUnreachableStore, Loop.monotonicMilliseconds < giveUpAt, await waitToRepeat(repeats) {
+                    repeats += 1
+                    context.metrics.settlesRepeated[queue.ordinal].add()
+                    continue
+                }
+                context.log.error(
+                    "attempts could not be settled",
+                    [
+                        "queue.name": .string(queue.rawValue), "job.count": .int(entries.count),
+                        "error": .error(error),
+                    ])
+                for entry in entries { entry.call.error = error }
+                break
+            }
+        }
+        for entry in entries { held.release(entry.lease, jobCount: 1) }
+        for entry in entries { entry.call.answer() }
+        held.tellObservers()
+    }
+
+    /// False when the task was cancelled.
+    private func waitToRepeat(_ repeats: Int) async -> Bool {
+        let ceiling = min(1000, 20 << min(repeats, 6))
+        do {
+            try await Loop.sleep(for: .milliseconds(Int64.random(in: 1...Int64(ceiling))))
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func take(_ answer: RedisValue, for request: SettleRequest, wasRepeated: Bool) throws(QueueError) {
+        guard let stale = answer[0]?.array, let died = answer[1]?.array, let codes = answer[4]?.array,
+            stale.count % 2 == 0, codes.count == request.followUpQueues.count
+        else { throw .unexpected(QueueScript.settle) }
+        var staleEntries: Set<Int> = []
+        for index in stride(from: 0, to: stale.count, by: 2) {
+            guard let group = stale[index].integer, let id = stale[index + 1].string,
+                let entry = request.entryIndex(group: Int(group), id: id)
+            else { throw .unexpected(QueueScript.settle) }
+            staleEntries.insert(entry)
+        }
+        let diedIDs = Set(died.compactMap(\.string))
+        var counts = Array(repeating: 0, count: QueueMetrics.Verdict.allCases.count)
+        var farFollowUps: [NewJob] = []
+        for (index, entry) in request.entries.enumerated() {
+            if wasRepeated { entry.call.settlement.wasRepeated = true }
+            if staleEntries.contains(index) {
+                entry.call.settlement.stale.append(entry.id)
+                continue
+            }
+            counts[entry.ending.verdict.rawValue] += 1
+            if diedIDs.contains(entry.id) { entry.call.settlement.died.append(entry.id) }
+            farFollowUps += entry.farFollowUps
+        }
+        count(counts, stale: staleEntries.count, died: diedIDs.count, request.queue)
+        for (queue, codes) in zip(request.followUpQueues, codes) { noteConflicts(codes.bytes ?? [], queue) }
+        if !farFollowUps.isEmpty { Task { await enqueueFar(farFollowUps) } }
+    }
+
+    private func count(_ settled: [Int], stale: Int, died: Int, _ queue: QueueName) {
+        for verdict in QueueMetrics.Verdict.allCases where settled[verdict.rawValue] > 0 {
+            context.metrics.settled(verdict, queue, settled[verdict.rawValue])
+        }
+        if stale > 0 {
+            context.metrics.stale[queue.ordinal].add(stale)
+            context.log.warning(
+                "jobs were refused: their lease is another's",
+                ["queue.name": .string(queue.rawValue), "job.count": .int(stale)])
+        }
+        context.metrics.died[queue.ordinal].add(died)
+    }
+
+    private func noteConflicts(_ codes: [UInt8], _ queue: QueueName) {
+        let added = codes.count { $0 == UInt8(ascii: "a") }
+        let unwanted = codes.count { $0 == UInt8(ascii: "-") }
+        let conflicts = codes.count { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+        context.metrics.added[queue.ordinal].add(added)
+        context.metrics.repeated[queue.ordinal].add(codes.count - added - conflicts - unwanted)
+        guard conflicts > 0 else { return }
+        context.metrics.conflicts[queue.ordinal].add(conflicts)
+        context.log.error(
+            "follow-ups have the ids of other jobs",
+            ["queue.name": .string(queue.rawValue), "job.count": .int(conflicts)])
+    }
+
+    /// Follow-ups of other shards: a hint, since the row that owes them is found by the sweep.
+    private func enqueueFar(_ jobs: [NewJob]) async {
+        do throws(QueueError) {
+            let outcomes = try await enqueues.enqueue(jobs)
+            let conflicts = outcomes.count { if case .conflict = $0 { true } else { false } }
+            if conflicts > 0 {
+                context.log.error("follow-ups have the ids of other jobs", ["job.count": .int(conflicts)])
+            }
+        } catch {
+            for job in jobs { context.metrics.followUpsLost[job.queue.ordinal].add() }
+            context.log.warning(
+                "follow-ups of another shard were not enqueued",
+                ["job.count": .int(jobs.count), "error": .error(error)])
+        }
+    }
+}

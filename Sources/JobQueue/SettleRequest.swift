@@ -1,0 +1,163 @@
+import Core
+import EventLoop
+import Redis
+
+/// One call of `settle`, resumed when Redis has answered for all of its jobs.
+@Loop
+final class SettleCall {
+    var settlement = Settlement()
+    var error: QueueError?
+    var continuation: CheckedContinuation<Void, Never>?
+    private var missing: Int
+
+    init(count: Int) { missing = count }
+
+    func answer() {
+        missing -= 1
+        if missing == 0 { continuation?.resume() }
+    }
+}
+
+/// The end of one attempt on its way to Redis.
+struct SettleEntry {
+    enum Ending {
+        case complete
+        case retry(Int64, String)
+        case bury(String)
+        case giveBack
+        case snooze(Int64)
+
+        var verdict: QueueMetrics.Verdict {
+            switch self {
+            case .complete: .complete
+            case .retry: .retry
+            case .bury: .bury
+            case .giveBack: .giveBack
+            case .snooze: .snooze
+            }
+        }
+    }
+
+    let call: SettleCall
+    let id: String
+    let lease: Lease
+    let digest: UInt64
+    var ending: Ending
+    /// Follow-ups that the acknowledgement itself carries.
+    var nearFollowUps: [NewJob] = []
+    /// Follow-ups of other shards.
+    var farFollowUps: [NewJob] = []
+}
+
+/// The arguments of one settle script, grouped by lease as it wants them; all entries are of one queue and shard.
+struct SettleRequest {
+    let entries: [SettleEntry]
+    let queue: QueueName
+    private(set) var followUpQueues: [QueueName] = []
+    private(set) var keys: [String]
+    private(set) var arguments: [RedisArgument]
+    /// Indices of entries by group, in the order of the arguments.
+    private var groups: [[Int]] = []
+
+    @Loop
+    init(_ entries: [SettleEntry], context: QueueContext) {
+        let configuration = context.configuration
+        self.entries = entries
+        queue = entries[0].lease.queue
+        let remembers = queue.remembersCompletedJobs
+        keys = context.keys.of(queue, shard: entries[0].lease.shard)
+        var groupOfLease: [Lease: Int] = [:]
+        for (index, entry) in entries.enumerated() {
+            // Entries of one lease mostly follow each other.
+            if let last = groups.last?.first, entries[last].lease == entry.lease {
+                groups[groups.count - 1].append(index)
+            } else if let group = groupOfLease[entry.lease] {
+                groups[group].append(index)
+            } else {
+                groupOfLease[entry.lease] = groups.count
+                groups.append([index])
+            }
+        }
+        arguments = [
+            remembers ? "1" : "0", .integer(configuration.rememberedAge.milliseconds),
+            RedisArgument(configuration.rememberedCount), configuration.faults.contains(.skipDigestCheck) ? "1" : "0",
+            RedisArgument(groups.count),
+        ]
+        arguments.reserveCapacity(8 + groups.count * 4 + entries.count * 2)
+        for group in groups { append(group, remembers: remembers) }
+        for target in QueueName.allCases { appendFollowUps(to: target, context) }
+    }
+
+    /// The entry the script means by the number of a group (from 1) and an id.
+    func entryIndex(group: Int, id: String) -> Int? {
+        guard groups.indices.contains(group - 1) else { return nil }
+        return groups[group - 1].first { entries[$0].id == id }
+    }
+
+    private mutating func append(_ group: [Int], remembers: Bool) {
+        let lease = entries[group[0]].lease
+        var completed = 0
+        for index in group { if case .complete = entries[index].ending { completed += 1 } }
+        arguments.append(.integer(lease.fence))
+        arguments.append(.string(Lease.text(ofToken: lease.token)))
+        arguments.append(RedisArgument(completed))
+        arguments.append(RedisArgument(group.count - completed))
+        for index in group {
+            if case .complete = entries[index].ending { arguments.append(.string(entries[index].id)) }
+        }
+        if remembers {
+            for index in group {
+                guard case .complete = entries[index].ending else { continue }
+                arguments.append(.bytes(JobRecord.bytes(ofDigest: entries[index].digest)))
+            }
+        }
+        guard completed < group.count else { return }
+        for index in group {
+            let entry = entries[index]
+            switch entry.ending {
+            case .complete: continue
+            case .retry(let delay, let error): append(entry.id, "r", delay, error)
+            case .bury(let reason): append(entry.id, "b", 0, reason)
+            case .giveBack: append(entry.id, "g", 0, "")
+            case .snooze(let delay): append(entry.id, "s", delay, "")
+            }
+        }
+    }
+
+    private mutating func append(_ id: String, _ verdict: String, _ delay: Int64, _ message: String) {
+        arguments.append(.string(id))
+        arguments.append(.string(verdict))
+        arguments.append(.integer(delay))
+        arguments.append(.bytes(message.utf8Prefix(QueueLimits.failureBytesMax)))
+    }
+
+    @Loop
+    private mutating func appendFollowUps(to target: QueueName, _ context: QueueContext) {
+        var count = 0
+        for entry in entries { for job in entry.nearFollowUps where job.queue == target { count += 1 } }
+        guard count > 0 else { return }
+        followUpQueues.append(target)
+        keys += context.keys.of(target, shard: entries[0].lease.shard)
+        arguments.append(RedisArgument(count))
+        arguments.append(target.remembersCompletedJobs ? "1" : "0")
+        for entry in entries {
+            for job in entry.nearFollowUps where job.queue == target {
+                arguments.append(.string(job.id))
+                arguments.append(.integer(job.delay.milliseconds))
+                arguments.append(.bytes(JobRecord.body(of: job)))
+                arguments.append(.string(entry.id))
+            }
+        }
+    }
+}
+
+extension String {
+    /// Its first bytes, cut between letters.
+    func utf8Prefix(_ count: Int) -> [UInt8] {
+        let bytes = Array(utf8)
+        if bytes.count <= count { return bytes }
+        var end = count
+        while end > 0, bytes[end] & 0b1100_0000 == 0b1000_0000 { end -= 1 }
+        return Array(bytes[..<end])
+    }
+}

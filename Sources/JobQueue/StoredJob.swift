@@ -1,0 +1,48 @@
+package import Core
+
+/// A job as operators find it.
+package struct StoredJob: Sendable {
+    package let id: String
+    package let queue: QueueName
+    package let shard: Int
+    package let state: JobState
+    /// Empty for a job of which only the end is remembered, like all that follows.
+    package let kind: String
+    package let payload: [UInt8]
+    /// Failed runs so far.
+    package let attempt: Int
+    package let maxAttempts: Int
+    package let crashes: Int
+    package let enqueuedAt: EpochMilliseconds?
+    /// When it will be ready, of a scheduled job.
+    package let dueAt: EpochMilliseconds?
+    /// When it died, of a dead or quarantined job.
+    package let diedAt: EpochMilliseconds?
+    package let traceContext: String?
+    package let failures: [JobFailure]
+    /// The fence of its lease and who holds it, of a leased job.
+    package let fence: Int64?
+    package let worker: String?
+
+    init(
+        id: String, queue: QueueName, shard: Int, state: JobState, record: JobRecord?, time: EpochMilliseconds? = nil,
+        fence: Int64? = nil, worker: String? = nil
+    ) {
+        self.id = id
+        self.queue = queue
+        self.shard = shard
+        self.state = state
+        kind = record?.kind ?? ""
+        payload = record?.payload ?? []
+        attempt = record?.attempt ?? 0
+        maxAttempts = record?.maxAttempts ?? 0
+        crashes = record?.crashes ?? 0
+        enqueuedAt = record?.enqueuedAt
+        dueAt = state == .scheduled ? time : nil
+        diedAt = state == .dead || state == .quarantined ? time : nil
+        traceContext = record?.traceContext
+        failures = record?.failures ?? []
+        self.fence = fence
+        self.worker = worker
+    }
+}
