@@ -1,0 +1,29 @@
+import EventLoop
+
+typealias PostgresOutcome = Result<PostgresRows?, PostgresError>
+
+/// What the server owes an answer to.
+///
+/// The statements up to a `sync` are one segment: after an error the server skips the rest of it. The caller is told
+/// at the `sync`: only then has the server committed what stands outside of a transaction.
+enum ExpectedReply {
+    case prepare(PreparedStatement)
+    /// The rows are for the segment's caller if `keepsRows`. `prepared` is `nil` for one parsed just for this call.
+    case statement(name: String, prepared: PreparedStatement?, keepsRows: Bool)
+    case sync(SegmentEnd)
+    /// A simple query, outside pipeline mode.
+    case script(SegmentEnd)
+}
+
+/// Who is told how a segment ended.
+struct SegmentEnd {
+    /// Keeps the first failure, and says so when a later one only follows from it.
+    var transaction: PostgresTransaction?
+    var caller: UnsafeContinuation<PostgresOutcome, Never>?
+
+    @Loop
+    func fail(_ error: PostgresError) {
+        let told = transaction?.noteFailure(error) ?? error
+        caller?.resume(returning: .failure(told))
+    }
+}

@@ -1,0 +1,265 @@
+import EventLoop
+import TestSupport
+import Testing
+
+@testable import Postgres
+
+@Suite struct PostgresTransactionTests {
+    init() { Loop.startThread() }
+
+    private static let table = "CREATE TABLE t (id int8 PRIMARY KEY, n int8 NOT NULL DEFAULT 0)"
+    private let insert = PostgresStatement("insert", "INSERT INTO t (id) VALUES ($1)")
+    private let count = PostgresStatement("count", "SELECT count(*) FROM t")
+    private let increment = PostgresStatement("increment", "UPDATE t SET n = n + 1 WHERE id = $1")
+    private let read = PostgresStatement("read", "SELECT n FROM t WHERE id = $1")
+    private let processID = PostgresStatement("pid", "SELECT pg_backend_pid()")
+
+    @Loop private func rows(_ pool: PostgresPool) async throws -> Int64 { try await pool.query(count)[0].int(0) }
+
+    @Loop @Test func postedAndExecutedStatementsCommitTogether() async throws {
+        try await withPool(script: Self.table) { pool in
+            let seen = try await pool.transaction { transaction in
+                transaction.post(insert, [.int8(1)])
+                transaction.post(insert, [.int8(2)])
+                let seen = try await transaction.execute(count)[0].int(0)
+                transaction.post(insert, [.int8(3)])
+                return seen
+            }
+            #expect(seen == 2)
+            #expect(try await rows(pool) == 3)
+        }
+    }
+
+    @Loop @Test func aTransactionOfPostsAloneIsCommitted() async throws {
+        try await withPool(script: Self.table) { pool in
+            try await pool.transaction { transaction in transaction.post(insert, [.int8(1)]) }
+            #expect(try await rows(pool) == 1)
+        }
+    }
+
+    @Loop @Test func aTransactionWithoutStatementsSendsNothing() async throws {
+        try await withPool { pool async throws in
+            #expect(try await pool.transaction { _ in 5 } == 5)
+        }
+    }
+
+    @Loop @Test func statementsSentAtTheSameTimeAnswerEachTheirOwn() async throws {
+        try await withPool { pool in
+            let echo = PostgresStatement("echo", "SELECT $1 AS x")
+            try await pool.transaction { transaction async throws in
+                async let first = transaction.execute(echo, [.int8(1)])
+                async let second = transaction.execute(echo, [.int8(2)])
+                #expect(try await first[0].int(0) == 1)
+                #expect(try await second[0].int(0) == 2)
+            }
+        }
+    }
+
+    @Loop @Test func whatTheBodyThrowsRollsBackAndIsThrownOn() async throws {
+        struct Refusal: Error {}
+        try await withPool(script: Self.table, configure: { $0.poolSize = 1 }) { pool async throws in
+            await #expect(throws: Refusal.self) {
+                try await pool.transaction { transaction in
+                    _ = try await transaction.execute(insert, [.int8(1)])
+                    transaction.post(insert, [.int8(2)])
+                    throw Refusal()
+                }
+            }
+            #expect(try await rows(pool) == 0)
+            #expect(pool.statistics.losses == 0)
+        }
+    }
+
+    @Loop @Test func aFailedPostSurfacesAtTheNextExecute() async throws {
+        try await withPool(script: Self.table, configure: { $0.poolSize = 1 }) { pool async throws in
+            var inside: PostgresError?
+            let outside = await failure {
+                try await pool.transaction { transaction in
+                    transaction.post(insert, [.int8(1)])
+                    transaction.post(insert, [.int8(1)])
+                    inside = await failure { _ = try await transaction.execute(count) }
+                    throw try #require(inside)
+                }
+            }
+            #expect(inside?.sqlState == "23505")
+            #expect(outside?.sqlState == "23505")
+            #expect(try await rows(pool) == 0)
+            #expect(pool.statistics.losses == 0)
+        }
+    }
+
+    @Loop @Test func aFailedPostSurfacesAtTheCommit() async throws {
+        try await withPool(script: Self.table, configure: { $0.poolSize = 1 }) { pool async throws in
+            let error = await failure {
+                try await pool.transaction { transaction in
+                    transaction.post(insert, [.int8(1)])
+                    transaction.post(insert, [.int8(1)])
+                }
+            }
+            #expect(error?.sqlState == "23505")
+            #expect(error?.commitUnknown == false)
+            #expect(try await rows(pool) == 0)
+            #expect(pool.statistics.losses == 0)
+        }
+    }
+
+    @Loop @Test func aSwallowedFailureStillFailsTheTransaction() async throws {
+        try await withPool(script: Self.table, configure: { $0.poolSize = 1 }) { pool async throws in
+            let error = await failure {
+                try await pool.transaction { transaction in
+                    _ = try await transaction.execute(insert, [.int8(1)])
+                    #expect(await failure { _ = try await transaction.execute(insert, [.int8(1)]) } != nil)
+                    // Says again what failed first, not "current transaction is aborted".
+                    #expect(await failure { _ = try await transaction.execute(count) }?.sqlState == "23505")
+                }
+            }
+            #expect(error?.sqlState == "23505")
+            #expect(try await rows(pool) == 0)
+        }
+    }
+
+    @Loop @Test func anErrorLeavesTheSegmentsAfterItAlone() async throws {
+        try await withPool(script: Self.table, configure: { $0.poolSize = 1 }) { pool in
+            _ = try await pool.query(insert, [.int8(1)])
+            for id in Int64(2)...5 {
+                _ = await failure {
+                    try await pool.transaction { transaction in
+                        transaction.post(insert, [.int8(1)])
+                        transaction.post(PostgresStatement("never-prepared-\(id)", "SELECT 1"))
+                    }
+                }
+                try await pool.transaction { transaction in
+                    transaction.post(PostgresStatement("never-prepared-\(id)", "SELECT 1"))
+                    transaction.post(insert, [.int8(id)])
+                }
+            }
+            #expect(try await rows(pool) == 5)
+            #expect(pool.statistics.losses == 0)
+        }
+    }
+
+    @Loop @Test func aDeadlockRepeatsTheTransactionThatLost() async throws {
+        try await withPool(script: Self.table + "; INSERT INTO t VALUES (1), (2)") { pool in
+            let firstHolds = Gate()
+            let secondHolds = Gate()
+            var runs = 0
+            @Loop func run(_ mine: Int64, _ other: Int64, _ holds: Gate, _ otherHolds: Gate) async throws {
+                try await pool.transaction { transaction in
+                    runs += 1
+                    _ = try await transaction.execute(increment, [.int8(mine)])
+                    holds.open()
+                    await otherHolds.wait()
+                    _ = try await transaction.execute(increment, [.int8(other)])
+                }
+            }
+            let other = Task { @Loop in try await run(2, 1, secondHolds, firstHolds) }
+            try await run(1, 2, firstHolds, secondHolds)
+            try await other.value
+            #expect(runs >= 3)
+            #expect(pool.statistics.repeatedTransactions == runs - 2)
+            for id in Int64(1)...2 { #expect(try await pool.query(read, [.int8(id)])[0].int(0) == 2) }
+        }
+    }
+
+    @Loop @Test func serializationFailuresAreRepeatedUpToTheBoundAndThenThrown() async throws {
+        try await withPool(configure: { $0.repeatBackoff = .milliseconds(1)...(.milliseconds(2)) }) { pool in
+            let fail = PostgresStatement("fail", "DO $$ BEGIN RAISE EXCEPTION SQLSTATE '40001'; END $$")
+            var runs = 0
+            let error = await failure {
+                try await pool.transaction(retries: 3) { transaction in
+                    runs += 1
+                    transaction.post(fail)
+                }
+            }
+            #expect(error?.isSerialization == true)
+            #expect(runs == 4)
+        }
+    }
+
+    @Loop @Test func aKilledBackendRepeatsTheTransactionOnAnotherConnection() async throws {
+        try await withPool(script: Self.table) { pool in
+            var runs = 0
+            try await pool.transaction { transaction in
+                runs += 1
+                _ = try await transaction.execute(insert, [.int8(1)])
+                let backend = try await transaction.execute(processID)[0].int(0)
+                if runs == 1 { try await terminate(backend, pool) }
+                transaction.post(insert, [.int8(2)])
+            }
+            #expect(runs == 2)
+            #expect(try await rows(pool) == 2)
+            #expect(pool.statistics.losses == 1)
+            try await eventually(within: .seconds(10)) { pool.load.ready == pool.configuration.poolSize }
+        }
+    }
+
+    @Loop @Test func lossesAreRepeatedOnlyUpToTheirBound() async throws {
+        try await withPool(configure: { $0.lostConnectionRepeatsMax = 1 }) { pool in
+            var runs = 0
+            let error = await failure {
+                try await pool.transaction { transaction in
+                    runs += 1
+                    let backend = try await transaction.execute(processID)[0].int(0)
+                    try await terminate(backend, pool)
+                    _ = try await transaction.execute(processID)
+                }
+            }
+            #expect(runs == 2)
+            #expect(error?.kind == .connectionLost)
+            #expect(error?.sqlState == "57P01" || error?.sqlState == nil)
+            #expect(error?.commitUnknown == false)
+        }
+    }
+
+    @Loop private func terminate(_ backend: Int64, _ pool: PostgresPool) async throws {
+        _ = try await pool.query(
+            PostgresStatement("terminate", "SELECT pg_terminate_backend($1::int4, 5000)"), [.int8(backend)])
+    }
+
+    @Loop @Test func aLostCommitIsUnknownAndNotRepeated() async throws {
+        let server = try await TestServers.postgres
+        let proxy = try TestProxy(to: server.port)
+        defer { proxy.close() }
+        try await withPool(script: Self.table) { pool async throws in
+            var configuration = pool.configuration
+            configuration.address = .ip(proxy.host, port: proxy.port)
+            configuration.poolSize = 1
+            let proxied = PostgresPool(configuration)
+            proxied.start()
+            var runs = 0
+            let error = await failure {
+                try await proxied.transaction { transaction in
+                    runs += 1
+                    _ = try await transaction.execute(insert, [.int8(1)])
+                    // The server hears the COMMIT; its answer is never passed on.
+                    proxy.towardsClient = .hold
+                    Task { @Loop in
+                        try await eventually(within: .seconds(10)) { try await self.rows(pool) == 1 }
+                        proxy.cutNow()
+                    }
+                }
+            }
+            #expect(runs == 1)
+            #expect(error?.kind == .connectionLost)
+            #expect(error?.commitUnknown == true)
+            await proxied.close()
+            #expect(try await rows(pool) == 1)
+        }
+    }
+
+    @Loop @Test func theHookSeesEachStatementBeforeItIsSent() async throws {
+        var seen: [String] = []
+        try await withPool(
+            script: Self.table,
+            configure: { $0.beforeStatement = { statement in seen.append(statement.name) } }
+        ) { pool in
+            try await pool.transaction { transaction in
+                transaction.post(insert, [.int8(1)])
+                _ = try await transaction.execute(count)
+                transaction.post(insert, [.int8(2)])
+            }
+            #expect(try await rows(pool) == 2)
+            #expect(seen == ["insert", "count", "insert", "commit", "count"])
+        }
+    }
+}
