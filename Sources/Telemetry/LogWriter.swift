@@ -21,6 +21,7 @@ package final class LogWriter: Sendable {
         var backlog: [[UInt8]] = []
         var backlogBytes = 0
         var dropped: Int64 = 0
+        var droppedTotal: Int64 = 0
         var retryIsPlanned = false
     }
 
@@ -45,8 +46,8 @@ package final class LogWriter: Sendable {
         }
     }
 
-    /// Lines dropped since the last report of it.
-    package var droppedLines: Int64 { state.withLock { $0.dropped } }
+    /// Lines dropped so far.
+    package var droppedLinesTotal: Int64 { state.withLock { $0.droppedTotal } }
 
     /// Writes one line, or keeps it while the reader is slow.
     package func write(_ line: [UInt8]) {
@@ -55,6 +56,7 @@ package final class LogWriter: Sendable {
             if state.backlog.isEmpty, attempt(line) { return false }
             if state.backlogBytes + line.count > Self.backlogBytesMax {
                 state.dropped += 1
+                state.droppedTotal += 1
             } else {
                 state.backlog.append(line)
                 state.backlogBytes += line.count

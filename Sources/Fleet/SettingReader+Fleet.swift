@@ -1,0 +1,123 @@
+import JobQueue
+import Postgres
+import Redis
+
+/// The settings whose values take more than a line to read.
+extension SettingReader {
+    mutating func redis(_ resolve: (String) -> String?) -> RedisConfiguration? {
+        let setting = Setting.redisURL
+        guard let text = text(setting) ?? setting.defaultText, let url = StoreURL(text),
+            let database = Self.database(url),
+            url.user == nil || url.user == "default"
+        else {
+            refuse(setting)
+            return nil
+        }
+        do throws(RedisError) {
+            var configuration: RedisConfiguration
+            if url.scheme == "unix", url.host.isEmpty, url.port == nil {
+                configuration = try RedisConfiguration(socketPath: url.path)
+            } else if url.scheme == "redis", !url.host.isEmpty {
+                guard let address = resolve(url.host) else {
+                    refuseHost(setting, url.host)
+                    return nil
+                }
+                configuration = try RedisConfiguration(host: address, port: url.port ?? 6379)
+            } else {
+                refuse(setting)
+                return nil
+            }
+            configuration.password = url.password?.reveal()
+            configuration.database = database
+            return configuration
+        } catch {
+            refuse(setting, "\(error.message); it must be \(setting.shape)")
+            return nil
+        }
+    }
+
+    /// The database's number: the path of `redis://`, the parameter `db` of `unix://`; nil for what is no number.
+    private static func database(_ url: StoreURL) -> Int? {
+        let text = url.scheme == "unix" ? url.parameter("db") ?? "" : url.path
+        if text.isEmpty { return 0 }
+        guard let number = Int(text), (0...65_535).contains(number) else { return nil }
+        return number
+    }
+
+    mutating func postgres(schema: String, _ resolve: (String) -> String?) -> PostgresConfiguration? {
+        let setting = Setting.postgresURL
+        let poolSize = integer(.postgresPool, in: 1...64)
+        guard var text = text(setting) else { return nil }
+        guard let url = StoreURL(text) else {
+            refuse(setting)
+            return nil
+        }
+        let host = url.parameter("host") ?? url.host
+        if url.parameter("hostaddr") == nil, !host.isEmpty, !host.hasPrefix("/") {
+            guard let address = resolve(host) else {
+                refuseHost(setting, host)
+                return nil
+            }
+            // The name stays beside the address: it is what the server's certificate is checked for.
+            text += (text.contains("?") ? "&" : "?") + "hostaddr=" + address
+        }
+        do {
+            var configuration = try PostgresConfiguration(url: text)
+            configuration.schema = schema
+            configuration.poolSize = poolSize
+            return configuration
+        } catch {
+            refuse(setting, "\(error); it must be \(setting.shape)")
+            return nil
+        }
+    }
+
+    mutating func schema() -> String {
+        value(.schema, or: "tributary") { text in
+            let isName = text.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == 95 }
+            guard isName, text.utf8.count <= 63, let first = text.utf8.first, !(48...57).contains(first) else {
+                return nil
+            }
+            return text
+        }
+    }
+
+    mutating func queue(faults: Set<String>) -> JobQueueConfiguration {
+        var queue = JobQueueConfiguration()
+        queue.prefix = word(.prefix, bytesMax: 40, alsoAllowed: "_.-")
+        queue.shardCount = integer(.shards, in: 1...256)
+        queue.lease = milliseconds(.lease, in: 100...600_000)
+        queue.faults = faults.reduce(into: []) { if let fault = QueueFaults(named: $1) { $0.insert(fault) } }
+        return queue
+    }
+
+    mutating func faults(isTest: Bool) -> Set<String> {
+        let names = list(.faults) { $0.isEmpty ? nil : String($0) }
+        if !names.isEmpty, !isTest {
+            refuse(.faults, "breaks promises and is for tests only; unset it, or set \(Setting.test.name)=1 in a test")
+        }
+        return Set(names)
+    }
+
+    mutating func url(_ setting: Setting, schemes: [String]) -> Secret<String>? {
+        value(setting) { text in
+            guard let url = StoreURL(text), schemes.contains(url.scheme), !url.host.isEmpty else { return nil }
+            return Secret(text)
+        }
+    }
+
+    static func numericAddress(_ text: String) -> String? { AddressRange.bytes(ofAddress: text) == nil ? nil : text }
+
+    /// One `@` with something on both sides and no space: the mail server knows the rest.
+    static func mailAddress(_ text: Substring) -> String? {
+        let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }),
+            !text.contains(where: { $0.isWhitespace || $0 == "<" || $0 == ">" })
+        else { return nil }
+        return String(text)
+    }
+
+    private mutating func refuseHost(_ setting: Setting, _ host: String) {
+        refuse(setting, "its host \(host) does not resolve; correct the name or give a numeric address")
+    }
+}

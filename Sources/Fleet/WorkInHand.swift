@@ -1,0 +1,80 @@
+import EventLoop
+import JobQueue
+
+/// Leases that a worker works on, each with the task that does: so that a lost lease or a stop can end it.
+@Loop
+final class WorkInHand {
+    private final class Entry {
+        let jobs: [LeasedJob]
+        var unsettled: Set<String>
+        var task: Task<Void, Never>?
+        init(_ jobs: [LeasedJob]) {
+            self.jobs = jobs
+            unsettled = Set(jobs.map(\.id))
+        }
+    }
+
+    private var entries: [Lease: Entry] = [:]
+    private var whenEmpty: [CheckedContinuation<Void, Never>] = []
+
+    nonisolated init() {}
+
+    /// Jobs that have no verdict yet.
+    private(set) var jobCount = 0
+
+    /// Notes a batch and starts its task; returns when the task has ended or the lease was taken away.
+    func run(_ batch: LeaseBatch, _ body: @escaping @Loop () async -> Void) async {
+        let entry = Entry(batch.jobs)
+        entries[batch.lease] = entry
+        jobCount += batch.jobs.count
+        let task = Task { @Loop in await body() }
+        entry.task = task
+        await task.value
+        remove(batch.lease)
+    }
+
+    /// Claims the right to say what became of these jobs; what is left of them when the lease has not been taken away. To be
+    /// called right before they are settled, since afterwards a stop does not give them back.
+    func claim(_ jobs: [LeasedJob]) -> [LeasedJob] {
+        guard let lease = jobs.first?.lease, let entry = entries[lease] else { return [] }
+        let claimed = jobs.filter { entry.unsettled.remove($0.id) != nil }
+        jobCount -= claimed.count
+        return claimed
+    }
+
+    /// The lease is another's now: cancels the work and forgets it. The number of its jobs; 0 when it is not in hand.
+    func abandon(_ lease: Lease) -> Int {
+        guard let entry = entries[lease] else { return 0 }
+        let count = entry.unsettled.count
+        entry.task?.cancel()
+        remove(lease)
+        return count
+    }
+
+    /// Cancels all work; its tasks end by themselves.
+    func cancelAll() {
+        for entry in entries.values { entry.task?.cancel() }
+    }
+
+    /// Takes away all jobs that have no verdict yet.
+    func takeAll() -> [LeasedJob] {
+        let jobs = entries.values.flatMap { entry in entry.jobs.filter { entry.unsettled.contains($0.id) } }
+        for lease in entries.keys { remove(lease) }
+        return jobs
+    }
+
+    /// Returns when nothing is in hand.
+    func empty() async {
+        if entries.isEmpty { return }
+        await withCheckedContinuation { whenEmpty.append($0) }
+    }
+
+    private func remove(_ lease: Lease) {
+        guard let entry = entries.removeValue(forKey: lease) else { return }
+        jobCount -= entry.unsettled.count
+        guard entries.isEmpty else { return }
+        let waiting = whenEmpty
+        whenEmpty = []
+        for continuation in waiting { continuation.resume() }
+    }
+}
