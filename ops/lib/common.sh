@@ -20,10 +20,8 @@ fail() {
 }
 
 # The Python of the virtual environment where there is one: it has the packages from PyPI.
-python() {
-    if [ -x "$VENV_DIR/bin/python" ]; then
-        "$VENV_DIR/bin/python" "$@"
-    else
-        python3 "$@"
-    fi
+python_path() {
+    if [ -x "$VENV_DIR/bin/python" ]; then printf '%s\n' "$VENV_DIR/bin/python"; else command -v python3; fi
 }
+
+python() { "$(python_path)" "$@"; }

@@ -1,7 +1,7 @@
 """The endpoints that the receiver plays, read from a JSON file and read again when it changes.
 
 {"/partner-a": {"secrets": ["whsec_…"], "status": 200, "delayMs": 0, "failTimes": 0, "failEach": 0, "failStatus": 500,
-                "headers": {"Retry-After": "2"}, "hang": false, "reset": false}}
+                "headers": {"Retry-After": "2"}, "hang": false, "reset": false, "unsigned": false}}
 
 secrets     any of them may verify (an old and a new one while they are rotated)
 status      the answer to a delivery that verifies; one that does not gets 401
@@ -9,6 +9,7 @@ delayMs     time before each answer
 failTimes   the endpoint's first so many requests get `failStatus`
 failEach    the first so many requests of each webhook-id get `failStatus`
 headers     added to failures
+unsigned    nothing is verified: a chat's incoming webhook
 hang        never answers; reset: closes the connection with RST and no answer
 A path that is not listed answers 404. Changing an entry begins its `failTimes` anew.
 """
@@ -20,7 +21,8 @@ from collections import Counter
 
 class Endpoint:
     DEFAULTS = {"secrets": [], "status": 200, "delayMs": 0, "failTimes": 0, "failEach": 0, "failStatus": 500,
-                "headers": {}, "hang": False, "reset": False}
+                "headers": {}, "hang": False, "reset": False,
+                "unsigned": False}
 
     def __init__(self, description, verifier):
         unknown = set(description) - set(self.DEFAULTS)
@@ -34,6 +36,7 @@ class Endpoint:
         self.fail_times, self.fail_each = settings["failTimes"], settings["failEach"]
         self.fail_status, self.headers = settings["failStatus"], settings["headers"]
         self.hangs, self.resets = settings["hang"], settings["reset"]
+        self.is_unsigned = settings["unsigned"]
         self.requests = 0
         self.requests_by_id = Counter()
 

@@ -22,6 +22,7 @@ import time
 from collections import Counter
 
 from endpoints import Endpoints
+from ready import write_ready_file
 from verification import Refused, has_body_signature, verifier_class
 
 HEADER_BYTES_MAX = 64 << 10
@@ -84,6 +85,8 @@ class Receiver:
 
     @staticmethod
     def refusal(endpoint, headers, body):
+        if endpoint.is_unsigned:
+            return None
         reason = "the endpoint has no secret"
         for verifier in endpoint.verifiers:
             try:
@@ -192,13 +195,6 @@ async def refresh_for_ever(endpoints):
             endpoints.refresh()
         except (OSError, ValueError) as error:
             print(f"{endpoints.path} is not usable, the endpoints stay: {error}", file=sys.stderr, flush=True)
-
-
-def write_ready_file(path, content):
-    """Appears whole or not at all: others wait for it."""
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        json.dump(content, file)
-    os.rename(path + ".new", path)
 
 
 async def serve(arguments):

@@ -128,6 +128,10 @@ class Receiving(unittest.TestCase):
         self.assertEqual(self.post("/a", secret=OTHER_SECRET).status, 200)
         self.assertEqual(self.post("/a").status, 200)
 
+    def test_a_chat_signs_nothing(self):
+        self.set_endpoints({"/chat": {"unsigned": True}})
+        self.wait_for(lambda: self.post("/chat", secret=OTHER_SECRET).status == 200)
+
     def test_counts(self):
         self.post("/a")
         self.connection.request("GET", "/stats")
