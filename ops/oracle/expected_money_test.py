@@ -190,6 +190,10 @@ class PolicyChoice(unittest.TestCase):
     def test_minimum_fixed_and_tiers(self):
         self.assertEqual(self.amount(policy(commissionRate="5", minCommission=1000)), 1000)
         self.assertEqual(self.amount(policy(commissionType="FIXED", fixedAmount=700)), 700)
+        # The floor of 1,000 shrinks with what is left, as any fixed amount does.
+        rows = [created(10000), event("confirmed"), refund("r", 5000)]
+        rules = programme(policy(commissionRate="5", minCommission=1000))
+        self.assertEqual(outcomes(rows, rules), [("partial_refund", {"A": 500})])
         steps = [{"threshold": 0, "rate": "5"}, {"threshold": 4000, "rate": "10"}]
         for mode, wanted in [("marginal", 800), ("prospective", 1000)]:
             tiers = {"mode": mode, "steps": steps}

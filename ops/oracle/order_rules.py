@@ -56,6 +56,13 @@ def outcomes_of_facts(facts, programme, clicks):
         yield from OneOrder(events, acts, orders, chosen, programme, clicks).outcomes()
 
 
+def is_not_later(left, right):
+    """Shops send whole seconds: times are compared in the coarser precision of the two."""
+    if left % 1000 == 0 or right % 1000 == 0:
+        left, right = left // 1000, right // 1000
+    return left <= right
+
+
 def bounded_product(options):
     size = 1
     for choices in options:
@@ -147,12 +154,7 @@ class OneOrder:
             return "refunded"
         if self.confirmed_at is None:
             return "pending"
-        return "partial_refund" if self.refunded_anything() else "confirmed"
-
-    def refunded_anything(self):
-        return any(
-            refund.first("lines") or refund.first("refundAmount", "amount") or refund.first("refundQuantity", "quantity")
-            for refund in self.refunds)
+        return "partial_refund" if self.refunds else "confirmed"
 
     # --- base and refunds
 
@@ -173,13 +175,14 @@ class OneOrder:
             if refund.first("lines"):
                 raise Unsupported("a refund by lines of an order without lines")
             given = refund.first("refundAmount", "amount")
-            if given is not None and minor_units(given, self.currency) != 0:
+            # An amount that is given wins over units.
+            if given is not None:
                 amount += minor_units(given, self.currency)
             else:
                 units += int(refund.first("refundQuantity", "quantity") or 0)
-        share = Fraction(amount, total) if total else Fraction(0)
-        # All refunds together are one rounding; they never take more than there is.
-        return min(base, rounded(base * share + Fraction(base * min(units, quantity), quantity)))
+        by_amount = rounded(Fraction(base * min(amount, total), total)) if total else 0
+        # All refunds together; they never take more than there is.
+        return min(base, by_amount + rounded(Fraction(base * min(units, quantity), quantity)))
 
     def line(self, row, refunds):
         net, ordered = minor_units(row["net"], self.currency), int(row.get("quantity", 1))
@@ -187,6 +190,8 @@ class OneOrder:
         for refund in refunds:
             if not refund.first("lines"):
                 raise Unsupported("a refund of the whole of an order with lines")
+            if refund.first("refundAmount", "amount") is not None:
+                raise Unsupported("a refund with both an amount and lines")
             for part in refund.first("lines"):
                 if str(part["lineId"]) != str(row["id"]):
                     continue
@@ -216,7 +221,8 @@ class OneOrder:
         """Versions from the deciding one back: the highest not later than the confirmation."""
         candidates = self.versions
         if self.confirmed_at is not None:
-            candidates = [event for event in self.versions if event.at <= self.confirmed_at] or self.versions[:1]
+            candidates = [event for event in self.versions if is_not_later(event.at, self.confirmed_at)]
+            candidates = candidates or self.versions[:1]
         return candidates[::-1]
 
     def choice_field(self, *names):

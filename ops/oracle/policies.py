@@ -9,8 +9,8 @@
                "commissionRate": "5.0" (percent) | "fixedAmount": 500 |
                "tiers": {"mode": "marginal" | "prospective", "steps": [{"threshold": 0, "rate": "5.0"}]},
                "minCommission", "maxCommission", "rounding": "halfEven" | "halfUp",
-               "refundMode": "proportional" | "all_or_nothing", "validFrom", "validUntil", "maxUsageTotal",
-               "canStackWithOtherPolicies"}]}
+               "refundMode": "proportional" | "all_or_nothing", "validFrom", "validUntil", "createdAt", "id",
+               "maxUsageTotal", "canStackWithOtherPolicies"}]}
 
 Amounts are minor units. `validFrom` and `validUntil` are instants (RFC 3339), or dates: the beginning of the one, the end
 of the other, in the programme's zone.
@@ -54,6 +54,7 @@ class Policy:
         self.rounding, self.refund_mode = row.get("rounding", HALF_EVEN), row.get("refundMode", "proportional")
         self.valid_from = boundary(row.get("validFrom"), zone, False)
         self.valid_until = boundary(row.get("validUntil"), zone, True)
+        self.created_at = milliseconds(row["createdAt"]) if "createdAt" in row else 0
         self.uses_max, self.stacks = row.get("maxUsageTotal"), row.get("canStackWithOtherPolicies", False)
 
     def holds(self, partner, product, category, is_new_customer, currency, at):
@@ -82,34 +83,35 @@ class Policy:
         return 1 if self.needs_new_customer else 0
 
     def commission(self, lines):
-        """What it pays for (base, net) lines: each line rounded once; minimum and maximum once."""
+        """What it pays for (base, net) lines: a rate is rounded once a line, all else once."""
         base, net = sum(line[0] for line in lines), sum(line[1] for line in lines)
         if net <= 0:
             return 0
-        if self.kind == "PERCENTAGE":
-            amount = sum(rounded(line_net * self.rate, self.rounding) for _, line_net in lines)
-        elif self.kind == "FIXED":
-            share = Fraction(net, base) if self.refund_mode == "proportional" else 1
+        # What is a fixed amount by nature shrinks with refunds: so does the minimum.
+        share = Fraction(net, base) if self.refund_mode == "proportional" else Fraction(1)
+        if self.kind == "FIXED":
             amount = rounded(self.fixed * share, self.rounding)
+        elif self.kind == "TIERED" and self.tiers["mode"] == "marginal":
+            amount = rounded(self.marginal(net), self.rounding)
         else:
-            amount = rounded(self.tiered(net), self.rounding)
+            rate = self.rate if self.kind == "PERCENTAGE" else self.reached_rate(net)
+            amount = sum(rounded(line_net * rate, self.rounding) for _, line_net in lines)
         if self.minimum is not None:
-            amount = max(amount, self.minimum)
+            amount = max(amount, rounded(self.minimum * share, self.rounding))
         if self.maximum is not None:
             amount = min(amount, self.maximum)
         return amount
 
-    def tiered(self, net):
-        steps = sorted((step["threshold"], Fraction(str(step["rate"])) / 100) for step in self.tiers["steps"])
-        if self.tiers["mode"] == "prospective":
-            reached = [rate for threshold, rate in steps if net >= threshold]
-            return net * reached[-1] if reached else Fraction(0)
-        ends = [threshold for threshold, _ in steps[1:]] + [None]
-        total = Fraction(0)
-        for (threshold, rate), end in zip(steps, ends):
-            top = net if end is None else min(net, end)
-            total += max(0, top - threshold) * rate
-        return total
+    def steps(self):
+        return sorted((step["threshold"], Fraction(str(step["rate"])) / 100) for step in self.tiers["steps"])
+
+    def reached_rate(self, net):
+        return next((rate for threshold, rate in reversed(self.steps()) if net >= threshold), Fraction(0))
+
+    def marginal(self, net):
+        steps = self.steps()
+        ends = [threshold for threshold, _ in steps[1:]] + [net]
+        return sum(max(0, min(net, end) - threshold) * rate for (threshold, rate), end in zip(steps, ends))
 
 
 class Partner:
@@ -144,10 +146,10 @@ class Programme:
         for policy in holding:
             if policy.code not in newest or policy.version > newest[policy.code].version:
                 newest[policy.code] = policy
-        # Highest priority, more specific, newest version, id.
+        # Highest priority, more specific, newest (when it was made, then its number), id.
         ranked = sorted(
-            newest.values(), key=lambda policy: (-policy.priority, -policy.specificity, -policy.version,
-                                                 policy.identifier))
+            newest.values(), key=lambda policy: (-policy.priority, -policy.specificity, -policy.created_at,
+                                                 -policy.version, policy.identifier))
         if not ranked or not ranked[0].stacks:
             return ranked[:1]
         return [policy for policy in ranked if policy.stacks]
