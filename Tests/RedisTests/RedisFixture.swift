@@ -15,6 +15,15 @@ enum RedisFixture {
         return configuration
     }
 
+    /// A server of the test's own that asks for a password.
+    static func server(password: String) async throws -> PrivateRedis {
+        let server = try await PrivateRedis.start()
+        let redis = try await connect(port: server.port)
+        _ = try await redis.command(["CONFIG", "SET", "requirepass", .string(password)])
+        redis.close()
+        return server
+    }
+
     /// A started connection that is ready.
     static func connect(
         port: Int, purpose: String = "test", _ change: (inout RedisConfiguration) -> Void = { _ in }
