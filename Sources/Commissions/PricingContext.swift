@@ -29,5 +29,7 @@ package struct References: Hashable, Sendable {
     package var referralCodes: Set<String> = []
     package var productIDs: Set<String> = []
 
+    package init() {}
+
     package var isEmpty: Bool { partnerIDs.isEmpty && referralCodes.isEmpty && productIDs.isEmpty }
 }

@@ -220,7 +220,6 @@ CREATE TABLE partner_commissions (
     conversion_id         uuid NOT NULL REFERENCES conversion_events,
     partner_id            uuid NOT NULL REFERENCES partners,
     policy_id             uuid REFERENCES commission_policies,
-    catalogue_hash        bytea,
     commission_amount     bigint NOT NULL,
     currency              text NOT NULL,
     status                text NOT NULL

@@ -8,5 +8,8 @@ typedef struct {
     const char *down;
 } ledger_migration;
 
-extern const ledger_migration ledger_migrations[];
-extern const int ledger_migrations_count;
+/// How many changes there are.
+int ledger_migration_count(void);
+
+/// The change at `index`, 0 ..< count, in the order in which they are applied. It lives for ever.
+const ledger_migration *ledger_migration_at(int index);

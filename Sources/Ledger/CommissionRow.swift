@@ -1,0 +1,169 @@
+import Commissions
+import Core
+import EventLoop
+import Postgres
+
+/// A partner's commission for an order: the stored row with what the ledger says, and what this transaction makes of it.
+struct CommissionRow {
+    let id: UUID
+    let partnerID: UUID
+    let currency: Currency
+    let balance: CommissionBalance
+    /// The row's state and version before this transaction; `nil` for a row that it makes.
+    let stored: (status: CommissionStatus, version: Int64, amount: Int64, reason: String?)?
+
+    var status: CommissionStatus
+    var amount: Int64
+    var reason: String?
+    var policyID: UUID?
+    var holdUntil: EpochMilliseconds?
+    var trace: JSON = [:]
+    var metadata: JSONObject = JSONObject()
+    var confirmedAt: EpochMilliseconds?
+    var paidAt: EpochMilliseconds?
+    var cancelledAt: EpochMilliseconds?
+    var paymentMethod: String?
+    var paymentReference: String?
+    var postings: [Posting] = []
+
+    init(new id: UUID, partnerID: UUID, currency: Currency) {
+        self.id = id
+        self.partnerID = partnerID
+        self.currency = currency
+        balance = CommissionBalance()
+        stored = nil
+        status = .pending
+        amount = 0
+    }
+
+    init(_ row: PostgresRow) throws {
+        id = try row.uuid(1)
+        partnerID = try row.uuid(2)
+        policyID = try row.optionalUUID(3)
+        let status = try row.text(4)
+        guard let status = CommissionStatus(rawValue: status) else {
+            throw LedgerError.unknownPolicyForm(policyID: id, detail: "status \(status)")
+        }
+        let code = try row.text(6)
+        guard let currency = Currency.named(code) else {
+            throw LedgerError.unknownPolicyForm(policyID: id, detail: "currency \(code)")
+        }
+        self.status = status
+        self.currency = currency
+        amount = try row.int(5)
+        holdUntil = try row.optionalTimestamp(7)
+        reason = try row.optionalText(8)
+        metadata = try row.json(9).object ?? JSONObject()
+        cancelledAt = try row.optionalTimestamp(15)
+        trace = try row.json(16)
+        stored = (status, try row.int(10), amount, reason)
+        balance = CommissionBalance(
+            earned: try row.int(11), pending: try row.int(12), confirmed: try row.int(13), paid: try row.int(14))
+    }
+
+    /// The number of the row's next version.
+    var nextVersion: Int64 { (stored?.version ?? 0) + 1 }
+
+    /// Whether there is anything to write.
+    var isChanged: Bool {
+        guard let stored else { return true }
+        return stored.status != status || stored.amount != amount || stored.reason != reason || !postings.isEmpty
+            || paidAt != nil || confirmedAt != nil
+    }
+
+    var money: Money { Money(minorUnits: amount, currency: currency) }
+
+    /// The commission as partners see it, with what an event adds.
+    func json(of order: LockedOrder, adding members: [(String, JSON)] = []) -> JSON {
+        var object = JSONObject([
+            ("commissionId", .string(id.description)), ("conversionId", .string(order.conversionID.description)),
+            ("orderId", .string(order.externalID)), ("partnerId", .string(partnerID.description)),
+            ("amount", .string(money.amount)), ("amountMinor", JSON(integer: amount)),
+            ("currency", .string(currency.code)), ("status", .string(status.rawValue)),
+            ("version", JSON(integer: nextVersion)),
+        ])
+        if let holdUntil { object["holdUntil"] = .string(holdUntil.rfc3339) }
+        if let reason { object["reason"] = .string(reason) }
+        for (key, value) in members { object[key] = value }
+        return .object(object)
+    }
+}
+
+/// One order in the middle of a pricing: its facts, its target, and its commissions.
+struct PricedOrder {
+    var order: LockedOrder
+    let state: OrderState
+    var catalogue: Catalogue
+    var target: Target
+    var commissions: [CommissionRow]
+}
+
+/// Writes the rows of commissions, their ledger entries and their audit, each in one statement for the whole batch.
+struct CommissionWriter {
+    private var rows: [(order: LockedOrder, commission: CommissionRow)] = []
+    private var audits: [(entityID: UUID, action: String, user: String?, changes: JSON, reason: String?)] = []
+
+    mutating func add(_ order: LockedOrder, _ commission: CommissionRow) { rows.append((order, commission)) }
+
+    mutating func audit(_ commissionID: UUID, _ action: String, by user: String? = nil, changes: JSON, reason: String?)
+    {
+        audits.append((commissionID, action, user, changes, reason))
+    }
+
+    @Loop func write(_ transaction: PostgresTransaction, now: EpochMilliseconds) async throws {
+        let new = rows.filter { $0.commission.stored == nil }
+        if !new.isEmpty {
+            transaction.post(
+                OrderStatements.insertCommissions,
+                [
+                    .uuids(new.map(\.commission.id)), .texts(new.map(\.order.programme)), .uuids(new.map(\.order.id)),
+                    .texts(new.map(\.order.externalID)), .uuids(new.map(\.order.conversionID)),
+                    .uuids(new.map(\.commission.partnerID)), .uuids(new.map(\.commission.policyID)),
+                    .int8s(new.map(\.commission.amount)), .texts(new.map(\.commission.currency.code)),
+                    .texts(new.map(\.commission.status.rawValue)), .texts(new.map(\.commission.reason)),
+                    .timestamps(new.map(\.commission.holdUntil)), .jsons(new.map(\.commission.trace)),
+                    .jsons(new.map { .object($0.commission.metadata) }), .timestamps(new.map(\.commission.cancelledAt)),
+                ])
+        }
+        let moved = rows.map(\.commission).filter { $0.stored != nil }
+        writeEntries(transaction)
+        writeAudits(transaction, now: now)
+        guard !moved.isEmpty else { return }
+        let answer = try await transaction.execute(
+            OrderStatements.updateCommissions,
+            [
+                .uuids(moved.map(\.id)), .int8s(moved.map { $0.stored?.version }), .int8s(moved.map(\.amount)),
+                .texts(moved.map(\.status.rawValue)), .texts(moved.map(\.reason)), .jsons(moved.map(\.trace)),
+                .jsons(moved.map { .object($0.metadata) }), .uuids(moved.map(\.policyID)),
+                .timestamps(moved.map(\.holdUntil)), .timestamps(moved.map(\.cancelledAt)),
+                .timestamps(moved.map(\.confirmedAt)), .timestamps(moved.map(\.paidAt)),
+                .texts(moved.map(\.paymentMethod)), .texts(moved.map(\.paymentReference)),
+            ])
+        guard answer.affectedRows == moved.count else { throw LedgerError.lostUpdate(commissionID: moved[0].id) }
+    }
+
+    @Loop private func writeEntries(_ transaction: PostgresTransaction) {
+        let entries = rows.flatMap { row in row.commission.postings.map { (row.order, row.commission, $0) } }
+        guard !entries.isEmpty else { return }
+        transaction.post(
+            OrderStatements.insertLedgerEntries,
+            [
+                .uuids(entries.map(\.0.id)), .uuids(entries.map(\.1.partnerID)), .uuids(entries.map(\.1.id)),
+                .texts(entries.map(\.2.kind.rawValue)), .texts(entries.map(\.2.debit.rawValue)),
+                .texts(entries.map(\.2.credit.rawValue)), .texts(entries.map(\.1.currency.code)),
+                .int8s(entries.map(\.2.amount)), .int8s(entries.map { min($0.0.pricedSeq + 1, $0.0.factsSeq) }),
+                .int8s(entries.map(\.0.factsSeq)),
+            ])
+    }
+
+    @Loop private func writeAudits(_ transaction: PostgresTransaction, now: EpochMilliseconds) {
+        guard !audits.isEmpty else { return }
+        transaction.post(
+            OrderStatements.insertAudit,
+            [
+                .uuids(audits.map { _ in UUID.version7(at: now) }), .texts(audits.map { _ in "commission" }),
+                .uuids(audits.map(\.entityID)), .texts(audits.map(\.action)), .texts(audits.map(\.user)),
+                .jsons(audits.map(\.changes)), .texts(audits.map(\.reason)), .texts(audits.map { _ in nil }),
+            ])
+    }
+}

@@ -1,0 +1,127 @@
+import Commissions
+package import Core
+import EventLoop
+import Postgres
+
+extension OrderBook {
+    /// What an operator does to one commission.
+    package enum Act: Sendable {
+        /// Sets the amount, minor units of the commission's currency, 0 or more.
+        case adjust(amount: Int64)
+        case cancel
+        case pay(method: String, reference: String)
+
+        var word: CommissionAct {
+            switch self {
+            case .adjust: .adjust
+            case .cancel: .cancel
+            case .pay: .pay
+            }
+        }
+    }
+
+    /// An act with who does it and why. `id` names it: doing it again with the same id changes nothing.
+    package struct OperatorOrder: Sendable {
+        package let id: UUID
+        package let commissionID: UUID
+        package let act: Act
+        package let by: String
+        package let reason: String
+
+        package init(id: UUID, commissionID: UUID, act: Act, by: String, reason: String) {
+            self.id = id
+            self.commissionID = commissionID
+            self.act = act
+            self.by = by
+            self.reason = reason
+        }
+    }
+
+    private static let findCommission = PostgresStatement(
+        "find_commission", "SELECT order_id, partner_id FROM partner_commissions WHERE id = $1")
+
+    /// Carries out an act under the order's lock: its fact, the money, the audit and the owed webhooks in one transaction.
+    ///
+    /// - Throws: ``LedgerError/commissionNotFound``, ``LedgerError/refused(_:)`` with the state it is in.
+    package func perform(_ act: OperatorOrder) async throws -> Pricing {
+        try await pool.transaction { transaction in
+            let now = Loop.wallClock
+            let found = try await transaction.execute(Self.findCommission, [.uuid(act.commissionID)])
+            guard let row = found.first else { throw LedgerError.commissionNotFound }
+            let partnerID = try row.uuid(1)
+            var orders = try await self.load(transaction, [try row.uuid(0)])
+            guard !orders.isEmpty else { throw LedgerError.commissionNotFound }
+            let rows = try await transaction.execute(OrderStatements.readCommissions, [.uuids([orders[0].id])])
+            let commissions = try rows.map(CommissionRow.init)
+            guard let commission = commissions.first(where: { $0.id == act.commissionID }) else {
+                throw LedgerError.commissionNotFound
+            }
+            guard let body = act.body(for: commission, partnerID, orders[0]) else {
+                throw LedgerError.commissionNotFound
+            }
+            guard orders[0].add(body, at: now) else { return Pricing() }
+            if let refusal = act.act.word.refusal(from: commission.status) { throw LedgerError.refused(refusal) }
+            return try await self.settle(transaction, orders, now: now) { priced, notes in
+                priced.carryOut(act, &notes)
+            }
+        }
+    }
+}
+
+extension OrderBook.OperatorOrder {
+    /// The fact that the act leaves behind.
+    func body(for commission: CommissionRow, _ partnerID: UUID, _ order: LockedOrder) -> FactBody? {
+        let operatorAct = OperatorAct(id: id, partnerID: partnerID, by: by, reason: reason)
+        switch act {
+        case .adjust(let amount):
+            guard let netBase = reduce(order.facts).refunded?.net else { return nil }
+            return .adjustment(Adjustment(act: operatorAct, partnerID: partnerID, newAmount: amount, netBase: netBase))
+        case .cancel:
+            return .cancellation(operatorAct)
+        case .pay(let method, let reference):
+            return .payout(
+                Payout(act: operatorAct, amount: commission.balance.confirmed, method: method, reference: reference))
+        }
+    }
+}
+
+extension PricedOrder {
+    /// What an act does to a commission beyond its target.
+    mutating func carryOut(_ act: OrderBook.OperatorOrder, _ notes: inout SettlementNotes) {
+        guard let index = commissions.firstIndex(where: { $0.id == act.commissionID }) else { return }
+        switch act.act {
+        case .adjust(let amount):
+            var history = commissions[index].metadata["adjustmentHistory"]?.array ?? []
+            let old = commissions[index].stored.map {
+                Money(minorUnits: $0.amount, currency: commissions[index].currency)
+            }
+            let new = Money(minorUnits: amount, currency: commissions[index].currency)
+            history.append([
+                "oldAmount": old.map { .string($0.amount) } ?? .null, "newAmount": .string(new.amount),
+                "reason": .string(act.reason), "adminId": .string(act.by), "at": .string(notes.now.rfc3339),
+            ])
+            commissions[index].metadata["adjustmentHistory"] = .array(history)
+        case .cancel:
+            commissions[index].metadata["cancellationReason"] = .string(act.reason)
+        case .pay(let method, let reference):
+            pay(&commissions[index], method: method, reference: reference, by: act.by, &notes)
+        }
+    }
+
+    private func pay(
+        _ commission: inout CommissionRow, method: String, reference: String, by user: String,
+        _ notes: inout SettlementNotes
+    ) {
+        if let posting = Posting(moving: commission.balance.confirmed, from: .confirmed, to: .paid) {
+            commission.postings.append(posting)
+        }
+        commission.status = .paid
+        commission.paidAt = notes.now
+        commission.paymentMethod = method
+        commission.paymentReference = reference
+        notes.tell(
+            order, commission, "commission.paid", action: "paid", by: user,
+            changes: [SettlementNotes.change("status", "confirmed", "paid")], reason: "\(method) \(reference)",
+            members: [("paymentMethod", .string(method)), ("paymentReference", .string(reference))])
+    }
+}

@@ -1,0 +1,126 @@
+import Commissions
+package import Core
+import EventLoop
+import Postgres
+
+extension OrderBook {
+    package struct Pricing: Sendable {
+        /// Orders whose money was brought to their facts; the others owed nothing.
+        package var priced = 0
+        package var owedDeliveries: [OwedDelivery] = []
+        /// Commissions that this call confirmed, by currency their sum, and those it passed over by reason.
+        package var confirmed = 0
+        package var sums: [String: Int64] = [:]
+        package var skipped: [String: Int] = [:]
+    }
+
+    /// Brings the money of orders to their facts: target, delta, ledger, audit and what partners are told, in one
+    /// transaction. An order that owes no pricing is left alone.
+    package func price(_ orderIDs: [UUID]) async throws -> Pricing {
+        try await pool.transaction { transaction in
+            let now = Loop.wallClock
+            let orders = try await self.load(transaction, Set(orderIDs)).filter { order in
+                order.pricedSeq < order.factsSeq || order.touchDueAt != nil || self.faults.contains(.skipOwedLook)
+            }
+            return try await self.settle(transaction, orders, now: now) { _, _ in }
+        }
+    }
+
+    /// The one path by which money moves. `act` may do more to a commission after its target is applied: confirm or pay.
+    func settle(
+        _ transaction: PostgresTransaction, _ locked: [LockedOrder], now: EpochMilliseconds,
+        act: (inout PricedOrder, inout SettlementNotes) throws -> Void
+    ) async throws -> Pricing {
+        guard !locked.isEmpty else { return Pricing() }
+        var orders = locked
+        let programmes = try await readProgrammes(transaction)
+        try await addTouches(transaction, &orders, programmes: programmes, now: now)
+        var priced = try await target(transaction, orders, programmes: programmes)
+        var notes = SettlementNotes(now: now)
+        for index in priced.indices {
+            priced[index].applyTarget(&notes)
+            try act(&priced[index], &notes)
+        }
+        let changed = try await writeConversions(transaction, priced, &notes)
+        for index in priced.indices {
+            for commission in priced[index].commissions where commission.isChanged {
+                notes.writer.add(priced[index].order, commission)
+            }
+            priced[index].order.catalogue = priced[index].state.isKnown ? priced[index].catalogue : nil
+            priced[index].order.parkedSince = priced[index].state.isWaitingForParent ? changed : nil
+        }
+        writeFacts(transaction, priced.map(\.order))
+        try await notes.writer.write(transaction, now: now)
+        for index in priced.indices { priced[index].order.pricedSeq = priced[index].order.factsSeq }
+        OrderBook.writeOrders(transaction, priced.map(\.order))
+        notes.pricing.priced = priced.count
+        notes.pricing.owedDeliveries = try await notes.outbox.write(transaction, now: now)
+        return notes.pricing
+    }
+
+    /// Freezes what the orders name for the first time, and computes their targets, claiming uses of limited policies.
+    private func target(
+        _ transaction: PostgresTransaction, _ orders: [LockedOrder], programmes: [String: Programme]
+    ) async throws -> [PricedOrder] {
+        let contexts = try await readContexts(transaction, orders, programmes: programmes, withPolicies: true)
+        var commissions: [UUID: [CommissionRow]] = [:]
+        let rows = try await transaction.execute(OrderStatements.readCommissions, [.uuids(orders.map(\.id))])
+        for row in rows { commissions[try row.uuid(0), default: []].append(try CommissionRow(row)) }
+        var priced: [PricedOrder] = []
+        for order in orders {
+            guard let context = contexts[order.programme] else { throw LedgerError.unknownProgramme(order.programme) }
+            let state = reduce(order.facts)
+            var catalogue = order.catalogue ?? Catalogue(freezing: state, context: context)
+            catalogue.extend(for: state, context: context)
+            priced.append(
+                PricedOrder(
+                    order: order, state: state, catalogue: catalogue,
+                    target: Commissions.target(state, catalogue), commissions: commissions[order.id] ?? []))
+        }
+        try await PolicyUses.settle(transaction, &priced)
+        return priced
+    }
+
+    /// Conversions whose order has got new facts here, such as a late touch; answers the instant of the step.
+    private func writeConversions(
+        _ transaction: PostgresTransaction, _ priced: [PricedOrder], _ notes: inout SettlementNotes
+    ) async throws -> EpochMilliseconds {
+        let moved = priced.filter { !$0.order.newFacts.isEmpty }
+        guard !moved.isEmpty else { return notes.now }
+        let stored = try await StoredConversion.read(transaction, moved.map(\.order))
+        var rows: [ConversionRow] = []
+        for one in moved {
+            guard let row = ConversionRow(one.order, one.state, one.target.attribution) else { continue }
+            rows.append(row)
+            notes.outbox.add(row, since: stored[one.order.id])
+        }
+        ConversionRow.write(rows, transaction)
+        return notes.now
+    }
+}
+
+/// What a settlement gathers for its end: rows to write, partners to tell, and its report.
+struct SettlementNotes {
+    let now: EpochMilliseconds
+    var writer = CommissionWriter()
+    var outbox = Outbox()
+    var pricing = OrderBook.Pricing()
+
+    init(now: EpochMilliseconds) { self.now = now }
+
+    /// A change of a commission: its audit row, and what its partner is told.
+    mutating func tell(
+        _ order: LockedOrder, _ commission: CommissionRow, _ type: String, action: String, by user: String? = nil,
+        changes: [JSON], reason: String?, members: [(String, JSON)] = []
+    ) {
+        writer.audit(commission.id, action, by: user, changes: .array(changes), reason: reason)
+        outbox.add(
+            type, order: order, partnerID: commission.partnerID, entityID: commission.id,
+            version: commission.nextVersion,
+            data: commission.json(of: order, adding: members))
+    }
+
+    static func change(_ field: String, _ old: JSON, _ new: JSON) -> JSON {
+        ["field": .string(field), "oldValue": old, "newValue": new]
+    }
+}
