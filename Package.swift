@@ -64,6 +64,9 @@ let package = Package(
         room(
             "Ledger", uses: ["Commissions", "LedgerMigrations", "Postgres", "Crypto", "Telemetry", "EventLoop", "Core"]),
         room(
+            "Bookkeeping",
+            uses: ["Ledger", "Fleet", "JobQueue", "Postgres", "Telemetry", "Crypto", "EventLoop", "Core"]),
+        room(
             "Webhooks",
             uses: ["Fleet", "HTTPClient", "Ledger", "JobQueue", "Postgres", "Telemetry", "Crypto", "EventLoop", "Core"]),
         room("Notifications", uses: ["Fleet", "HTTPClient", "JobQueue", "Postgres", "Telemetry", "EventLoop", "Core"]),
@@ -101,5 +104,11 @@ let package = Package(
         tests("RedisTests", uses: ["Redis", "EventLoop", "Core"]),
         tests("PostgresTests", uses: ["Postgres", "EventLoop", "Core"]),
         tests("JobQueueTests", uses: ["JobQueue", "Redis", "EventLoop", "Core"]),
+        tests("TelemetryTests", uses: ["Telemetry", "EventLoop", "Core"]),
+        tests(
+            "FleetRoomTests",
+            uses: [
+                "Fleet", "HTTPServer", "JobQueue", "Postgres", "Redis", "Telemetry", "Crypto", "EventLoop", "Core",
+            ]),
     ]
 )

@@ -11,7 +11,9 @@ struct ConfigurationFile {
 
     /// - Parameter path: said in problems.
     init(text: String, path: String) {
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in text.split(
+            omittingEmptySubsequences: false, whereSeparator: { $0 == "\n" || $0 == "\r\n" }
+        ).enumerated() {
             let line = Self.trimmed(line)
             if line.isEmpty || line.hasPrefix("#") { continue }
             let place = "\(path), line \(index + 1)"

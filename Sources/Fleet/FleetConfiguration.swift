@@ -93,7 +93,7 @@ package struct FleetConfiguration: Sendable {
         mailFrom = reader.value(.mailFrom) { SettingReader.mailAddress(Substring($0)) }
         mailTo = reader.list(.mailTo, SettingReader.mailAddress)
         chatURL = reader.url(.chatURL, schemes: ["https", "http"])
-        _ = reader.optionalInteger(.seed, in: 0...Int.max)
+        _ = reader.value(.seed) { UInt64($0) }
         lines = Setting.all.map { Self.line($0, reader.values) }
         guard reader.problems.isEmpty, let redis else { throw ConfigurationProblems(problems: reader.problems) }
         self.redis = redis

@@ -53,6 +53,7 @@ extension FleetProcess {
             try await service.start()
         }
         health.remove("start")
+        hasStarted = true
         log.info(
             "started",
             [
@@ -103,7 +104,8 @@ extension FleetProcess {
         signals.append(SignalWatch(signal: SIGUSR1) { [self] in quiet("a signal asked for quiet") })
     }
 
-    private func stopSignal() {
+    /// The first one drains, the second one ends the process.
+    func stopSignal() {
         if isStopping {
             log.warning("a second signal: stopping at once; leases are left to expire")
             Self.end(.failure)
@@ -111,6 +113,7 @@ extension FleetProcess {
         isStopping = true
         quiet("stopping")
         startTask?.cancel()
+        if !hasStarted { closeStores() }
         stopWaiter?.resume()
         stopWaiter = nil
     }
@@ -124,6 +127,7 @@ extension FleetProcess {
 
     /// Drains and stops the services in reverse order, then closes what they used.
     private func shutDown(drain: Duration) async {
+        defer { signals = [] }
         let end = Loop.monotonicMilliseconds + drain.milliseconds
         for service in services { service.quiet() }
         for service in services.reversed() {
@@ -140,6 +144,12 @@ extension FleetProcess {
         await metricsServer?.stop(deadline: .milliseconds(200))
         await postgresPool?.close(within: .milliseconds(500))
         for connection in connections.reversed() { connection.close() }
+    }
+
+    /// Ends the waits of a start at once.
+    private func closeStores() {
+        for connection in connections { connection.close() }
+        Task { @Loop in await postgresPool?.close(within: .zero) }
     }
 
     /// For giving leases back after the drain; a store that does not answer must not hold the exit up.

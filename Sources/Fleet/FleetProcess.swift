@@ -28,6 +28,7 @@ package final class FleetProcess {
     var beforeScrapes: [@Loop () async -> Void] = []
     var metricsServer: HTTPServer?
     var signals: [SignalWatch] = []
+    var hasStarted = false
     var isStopping = false
     var startTask: Task<Void, any Error>?
     var stopWaiter: CheckedContinuation<Void, Never>?

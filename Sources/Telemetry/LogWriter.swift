@@ -23,6 +23,7 @@ package final class LogWriter: Sendable {
         var dropped: Int64 = 0
         var droppedTotal: Int64 = 0
         var retryIsPlanned = false
+        var isDone: Bool { backlog.isEmpty && dropped == 0 }
     }
 
     private let descriptor: Int32
@@ -73,7 +74,7 @@ package final class LogWriter: Sendable {
         while true {
             let isDone = state.withLock { state in
                 writeBacklog(&state)
-                return state.backlog.isEmpty
+                return state.isDone
             }
             let left = end - Loop.monotonicMilliseconds
             if isDone || left <= 0 { return }
@@ -86,18 +87,20 @@ package final class LogWriter: Sendable {
         _ = LoopTimer(after: Self.retryAfter) { [self] in
             let isDone = state.withLock { state in
                 writeBacklog(&state)
-                state.retryIsPlanned = !state.backlog.isEmpty
-                return state.backlog.isEmpty
+                state.retryIsPlanned = !state.isDone
+                return state.isDone
             }
             if !isDone { planRetry() }
         }
     }
 
+    /// Writes what waits, and then how many lines were dropped meanwhile.
     private func writeBacklog(_ state: inout State) {
-        guard !state.backlog.isEmpty else { return }
-        let written = state.backlog.prefix { attempt($0) }.count
-        state.backlogBytes -= state.backlog.prefix(written).reduce(0) { $0 + $1.count }
-        state.backlog.removeFirst(written)
+        if !state.backlog.isEmpty {
+            let written = state.backlog.prefix { attempt($0) }.count
+            state.backlogBytes -= state.backlog.prefix(written).reduce(0) { $0 + $1.count }
+            state.backlog.removeFirst(written)
+        }
         guard state.backlog.isEmpty, state.dropped > 0 else { return }
         let report = LogLine.render(
             time: Loop.wallClock, level: .warning, component: "telemetry",
