@@ -143,7 +143,9 @@ private struct Credits {
         var shares = credits.map { credit in
             Attribution.Share(
                 partnerID: credit.partnerID, basisPoints: credit.basisPoints, evidence: credit.evidence,
-                clickID: credit.clickID, reason: credit.reason ?? partnerReason(credit.partnerID))
+                clickID: credit.clickID,
+                reason: credit.basisPoints == 0
+                    ? .outranked : credit.reason ?? partnerReason(credit.partnerID))
         }
         // Whoever may have been credited while fewer facts were known has to be told 0.
         let credited = Set(credits.map(\.partnerID))
@@ -165,7 +167,7 @@ private struct Credits {
     private static func contenders(_ state: OrderState, _ catalogue: Catalogue) -> Set<UUID> {
         var partnerIDs = Set(state.touches.map(\.partnerID))
         partnerIDs.formUnion(state.operatorAttributions.compactMap(\.partnerID))
-        for known in state.versions {
+        for known in state.versions + state.otherCurrency {
             if let code = known.version.referralCode, let owner = catalogue.referralCodes[code] ?? nil {
                 partnerIDs.insert(owner)
             }

@@ -18,7 +18,9 @@ extension OrderState {
     package func standing(of fact: OrderFact) -> FactStanding {
         switch fact.body {
         case .created(let version), .updated(let version):
-            if otherCurrencyKeys.contains(fact.key) { return .currencyChanged }
+            if otherCurrency.contains(where: { $0.key == fact.key && $0.version == version }) {
+                return .currencyChanged
+            }
             guard let newest = versions.last else { return .stale }
             let isNewest = newest.version.version == version.version && newest.digest == fact.digest
             return isNewest ? (cancellation == nil ? .applied : .withoutEffect) : .stale

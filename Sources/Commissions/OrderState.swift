@@ -5,6 +5,8 @@ package struct OrderState: Hashable, Sendable {
     /// A version with the fact that brought it.
     package struct KnownVersion: Hashable, Sendable {
         package let version: OrderVersion
+        /// The fact's key.
+        package let key: String
         package let digest: [UInt8]
         package let occurredAt: EpochMilliseconds
         package let isCreation: Bool
@@ -28,8 +30,8 @@ package struct OrderState: Hashable, Sendable {
 
     /// All versions of the order's currency, the newest last: by number, then by digest.
     package internal(set) var versions: [KnownVersion] = []
-    /// Facts left out because their currency is not that of the order's first version, which rules.
-    package internal(set) var otherCurrencyKeys: Set<String> = []
+    /// Versions left out because their currency is not that of the order's first version, which rules.
+    package internal(set) var otherCurrency: [KnownVersion] = []
     package internal(set) var confirmation: Confirmation?
     package internal(set) var cancellation: Cancellation?
     /// By refund id; those taken back are among them.
@@ -94,7 +96,7 @@ package struct OrderState: Hashable, Sendable {
         for act in operatorAttributions {
             if let partnerID = act.partnerID { references.partnerIDs.insert(partnerID) }
         }
-        for known in versions {
+        for known in versions + otherCurrency {
             if let code = known.version.referralCode { references.referralCodes.insert(code) }
             if let product = known.version.productID { references.productIDs.insert(product) }
             for line in known.version.lines {

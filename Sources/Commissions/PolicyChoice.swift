@@ -36,17 +36,17 @@ package struct PolicyChoice: Hashable, Sendable {
     /// - Parameter exhausted: limited policies whose uses are spent.
     package init(_ question: PolicyQuestion, among candidates: [Policy], exhausted: Set<UUID> = []) {
         let ranked = candidates.sorted(by: Self.outranks)
-        // Of several versions of one code that hold, the newest speaks for the code.
+        // Of several versions of one code that hold, the newest speaks for the code, spent or not.
         var newest: [String: Int64] = [:]
         let hindrances = ranked.map { policy in
-            let hindrance = Self.hindrance(policy, question, exhausted)
+            let hindrance = Self.hindrance(policy, question)
             if hindrance == nil { newest[policy.code] = max(newest[policy.code] ?? .min, policy.version) }
             return hindrance
         }
         var policies: [Policy] = []
         var verdicts: [PolicyVerdict] = []
         for (policy, hindrance) in zip(ranked, hindrances) {
-            let outcome: PolicyVerdict.Outcome
+            var outcome: PolicyVerdict.Outcome
             if let hindrance {
                 outcome = hindrance
             } else if newest[policy.code] != policy.version {
@@ -56,7 +56,10 @@ package struct PolicyChoice: Hashable, Sendable {
             } else {
                 outcome = .chosen
             }
-            if outcome == .chosen || outcome == .stacked { policies.append(policy) }
+            if outcome == .chosen || outcome == .stacked {
+                // Asked last: whether a use was refused while fewer facts were known must not show elsewhere.
+                if exhausted.contains(policy.id) { outcome = .exhausted } else { policies.append(policy) }
+            }
             verdicts.append(
                 PolicyVerdict(policyID: policy.id, code: policy.code, version: policy.version, outcome: outcome))
         }
@@ -74,9 +77,7 @@ package struct PolicyChoice: Hashable, Sendable {
     }
 
     /// Why a policy does not hold.
-    private static func hindrance(
-        _ policy: Policy, _ question: PolicyQuestion, _ exhausted: Set<UUID>
-    ) -> PolicyVerdict.Outcome? {
+    private static func hindrance(_ policy: Policy, _ question: PolicyQuestion) -> PolicyVerdict.Outcome? {
         let conditions = policy.conditions
         if question.convertedAt < conditions.validFrom { return .notYetValid }
         if question.convertedAt >= conditions.validUntil { return .expired }
@@ -86,6 +87,6 @@ package struct PolicyChoice: Hashable, Sendable {
         if let tier = conditions.tier, tier != question.tier { return .otherTier }
         if conditions.requiresNewCustomer, !question.isNewCustomer { return .newCustomersOnly }
         if let currency = policy.currency, currency != question.currency { return .otherCurrency }
-        return exhausted.contains(policy.id) ? .exhausted : nil
+        return nil
     }
 }

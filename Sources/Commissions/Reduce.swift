@@ -7,16 +7,14 @@ import Core
 package func reduce(_ facts: some Sequence<OrderFact>) -> OrderState {
     var state = OrderState()
     var known: [OrderState.KnownVersion] = []
-    var keys: [(key: String, currency: Currency)] = []
     var refunds: [String: (refund: Refund, digest: [UInt8])] = [:]
     for fact in distinct(facts) {
         switch fact.body {
         case .created(let version), .updated(let version):
             known.append(
                 OrderState.KnownVersion(
-                    version: version, digest: fact.digest, occurredAt: fact.occurredAt,
+                    version: version, key: fact.key, digest: fact.digest, occurredAt: fact.occurredAt,
                     isCreation: fact.kind == .created))
-            keys.append((fact.key, version.currency))
         case .confirmed:
             // Sorted by time: the first confirmation and the first cancellation count.
             if state.confirmation == nil {
@@ -35,7 +33,7 @@ package func reduce(_ facts: some Sequence<OrderFact>) -> OrderState {
     }
     state.refunds = refunds.values.map(\.refund).sorted { $0.refundID < $1.refundID }
     state.touches.sort { ($0.clickedAt, $0.clickID) < ($1.clickedAt, $1.clickID) }
-    state.settle(versions: known, keys: keys)
+    state.settle(known)
     return state
 }
 
@@ -95,7 +93,7 @@ extension OrderState {
     }
 
     /// Decides which version counts for what, when all facts are in.
-    fileprivate mutating func settle(versions known: [KnownVersion], keys: [(key: String, currency: Currency)]) {
+    fileprivate mutating func settle(_ known: [KnownVersion]) {
         let sorted = known.sorted { left, right in
             left.version.version != right.version.version
                 ? left.version.version < right.version.version
@@ -104,7 +102,7 @@ extension OrderState {
         guard let first = sorted.first else { return }
         let currency = first.version.currency
         versions = sorted.filter { $0.version.currency == currency }
-        otherCurrencyKeys = Set(keys.lazy.filter { $0.currency != currency }.map(\.key))
+        otherCurrency = sorted.filter { $0.version.currency != currency }
         let creations = versions.lazy.filter(\.isCreation).map(\.occurredAt)
         convertedAt = creations.min() ?? versions.lazy.map(\.occurredAt).min()
         current = versions.last?.version

@@ -55,6 +55,8 @@ extension RefundedOrder {
         /// By line: refunded money, and refunded units without an amount.
         var amounts: [Int64]
         var units: [Int64]
+        /// Those of `units` whose money no refund states.
+        var unstatedUnits: [Int64]
         /// Of lines that this version does not have (any more): on the footing of the base.
         var strayAmount: Int64 = 0
         /// Of the whole order: on the footing of its amount, and in units.
@@ -70,42 +72,43 @@ extension RefundedOrder {
             self.version = version
             amounts = [Int64](repeating: 0, count: bases.count)
             units = amounts
+            unstatedUnits = amounts
         }
 
         mutating func add(_ refund: Refund) {
-            var lineAmount: Int64 = 0
-            var lineUnits: Int64 = 0
-            for line in refund.lines {
-                let index = version.lines.isEmpty ? 0 : bases.firstIndex { $0.id == line.lineID }
-                lineUnits = saturatingSum(lineUnits, line.quantity ?? 0)
-                if let amount = line.amount {
-                    lineAmount = saturatingSum(lineAmount, amount)
-                    if let index {
-                        amounts[index] = saturatingSum(amounts[index], amount)
-                    } else {
-                        strayAmount = saturatingSum(strayAmount, amount)
-                    }
-                } else if let index, let quantity = line.quantity {
-                    units[index] = saturatingSum(units[index], quantity)
-                }
+            statedQuantity = saturatingSum(
+                statedQuantity, refund.quantity ?? refund.lines.reduce(0) { saturatingSum($0, $1.quantity ?? 0) })
+            // An amount given wins over units, wherever it stands.
+            guard refund.amount == nil || refund.lines.contains(where: { $0.amount != nil }) else {
+                orderAmount = saturatingSum(orderAmount, refund.amount ?? 0)
+                statedAmount = saturatingSum(statedAmount, refund.amount ?? 0)
+                return
             }
-            if refund.lines.isEmpty {
-                if let amount = refund.amount {
-                    orderAmount = saturatingSum(orderAmount, amount)
-                } else {
-                    orderUnits = saturatingSum(orderUnits, refund.quantity ?? 0)
-                }
-            }
+            if refund.lines.isEmpty { orderUnits = saturatingSum(orderUnits, refund.quantity ?? 0) }
+            for line in refund.lines { add(line, isStated: refund.amount != nil) }
+            let lineAmount = refund.lines.reduce(0) { saturatingSum($0, $1.amount ?? 0) }
             statedAmount = saturatingSum(statedAmount, refund.amount ?? lineAmount)
-            statedQuantity = saturatingSum(statedQuantity, refund.quantity ?? lineUnits)
+        }
+
+        private mutating func add(_ line: RefundLine, isStated: Bool) {
+            let index = version.lines.isEmpty ? 0 : bases.firstIndex { $0.id == line.lineID }
+            switch (index, line.amount) {
+            case (let index?, let amount?): amounts[index] = saturatingSum(amounts[index], amount)
+            case (nil, let amount?): strayAmount = saturatingSum(strayAmount, amount)
+            case (let index?, nil):
+                units[index] = saturatingSum(units[index], line.quantity ?? 0)
+                if !isStated { unstatedUnits[index] = saturatingSum(unstatedUnits[index], line.quantity ?? 0) }
+            // Units of a line that this version does not have say nothing in money.
+            case (nil, nil): break
+            }
         }
 
         mutating func settled(count: Int) -> RefundedOrder {
             var refunded: [Int64] = []
             for (index, line) in bases.enumerated() {
                 let byUnits = part(of: line.base, units: units[index], ordered: line.quantity)
-                // An amount for the same units counts beside them only where the refund says so line by line.
-                statedAmount = saturatingSum(statedAmount, byUnits)
+                statedAmount = saturatingSum(
+                    statedAmount, part(of: line.base, units: unstatedUnits[index], ordered: line.quantity))
                 refunded.append(limited(saturatingSum(amounts[index], byUnits), to: line.base))
             }
             let remaining = zip(bases, refunded).map { $0.base - $1 }

@@ -26,29 +26,28 @@ package func basisPoints(_ model: AttributionModel, times: [EpochMilliseconds], 
 
 /// 2^(−age ÷ half-life) as an integer of 2^40-ths, computed without floating point so that each machine says the same.
 ///
-/// The whole half-lives are a shift; the fraction is taken binary digit by digit, 32 of them, each multiplying by
-/// 2^(−1/2), 2^(−1/4), ... The result is exact to a few units of 2^-38.
+/// The whole half-lives are a shift; the fraction is taken binary digit by digit, 44 of them, each multiplying by
+/// 2^(−1/2), 2^(−1/4), ... in 62 bits. The result is exact to one unit.
 package func decayWeight(age: Duration, halfLife: Duration) -> Int64 {
-    let one: Int64 = 1 << 40
     let unit = max(halfLife.milliseconds, 1)
     let (whole, rest) = max(age.milliseconds, 0).quotientAndRemainder(dividingBy: unit)
     guard whole < 41 else { return 0 }
-    var weight = Int128(one)
+    var weight = Int128(1) << 62
     var remainder = Int128(rest)
     for root in rootsOfHalf {
         remainder *= 2
         guard remainder >= Int128(unit) else { continue }
         remainder -= Int128(unit)
-        weight = weight * root >> 62
+        weight = (weight * root) >> 62
     }
-    return Int64(weight >> whole)
+    return Int64(weight >> (22 + whole))
 }
 
-/// 2^(−1/2), 2^(−1/4), ... 2^(−1/2^32) as integers of 2^62-ths: each is the square root of the one before.
+/// 2^(−1/2), 2^(−1/4), ... 2^(−1/2^44) as integers of 2^62-ths: each is the square root of the one before.
 private let rootsOfHalf: [Int128] = {
     var roots: [Int128] = []
     var value = Int128(1) << 61
-    for _ in 0..<32 {
+    for _ in 0..<44 {
         value = squareRoot(value << 62)
         roots.append(value)
     }
