@@ -25,12 +25,3 @@ static inline const char *tributary_table(const PGresult *result) {
 static inline const char *tributary_source_function(const PGresult *result) {
     return PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
 }
-
-static inline void tributary_drop_notice(void *context, const PGresult *result) {
-    (void)context;
-    (void)result;
-}
-/// libpq would write notices to stderr, among the log's JSON lines.
-static inline void tributary_drop_notices(PGconn *connection) {
-    PQsetNoticeReceiver(connection, tributary_drop_notice, NULL);
-}

@@ -20,10 +20,12 @@ struct SegmentEnd {
     /// Keeps the first failure, and says so when a later one only follows from it.
     var transaction: PostgresTransaction?
     var caller: UnsafeContinuation<PostgresOutcome, Never>?
+    /// The segment is the transaction's COMMIT.
+    var isCommit = false
 
     @Loop
     func fail(_ error: PostgresError) {
-        let told = transaction?.noteFailure(error) ?? error
+        let told = transaction?.noteFailure(error, ofCommit: isCommit) ?? error
         caller?.resume(returning: .failure(told))
     }
 }

@@ -33,7 +33,7 @@ extension PostgresConnection {
             let error = PostgresError(result, statement: reply.statementName)
             PQclear(result)
             // FATAL: the server's last words. What was asked after this has not happened either.
-            guard error.kind == .sql else { return close(error) }
+            guard error.kind == .sql else { return close(error.sqlState == nil ? lastWords ?? error : error) }
             if error.isStalePlan || reply.isPreparation { forget(reply) }
             if segment.error == nil { segment.error = error }
         }

@@ -33,6 +33,8 @@ final class PostgresConnection {
     private var watch: FileWatch?
     private var timer: LoopTimer?
     private var silentTicks = 0
+    /// A FATAL message that came unasked, just before the server closed the connection.
+    private(set) var lastWords: PostgresError?
 
     /// The segment whose answers are arriving.
     struct Segment {
@@ -63,7 +65,7 @@ final class PostgresConnection {
             Loop.atTurnEnd { [self] in close(reason) }
             return
         }
-        tributary_drop_notices(handle)
+        listenToNotices(handle)
         awaitConnecting(.writable, handle)
     }
 
@@ -188,10 +190,23 @@ final class PostgresConnection {
         receive()
         guard state == .ready else { return }
         guard isAlive, PQstatus(handle) != CONNECTION_BAD else {
-            close(PostgresError(.connectionLost, of: handle))
+            close(lastWords ?? PostgresError(.connectionLost, of: handle))
             return
         }
         flush()
+    }
+
+    /// libpq would write notices to stderr, among the log's JSON lines. They are dropped, except the one that says why
+    /// the server ends an idle session: its shutdown, or a transaction left open for too long.
+    private func listenToNotices(_ handle: OpaquePointer) {
+        PQsetNoticeReceiver(
+            handle,
+            { context, result in
+                guard let result else { return }
+                let notice = PostgresError(result, statement: nil)
+                guard notice.sqlState != nil, notice.kind == .connectionLost else { return }
+                Loop.entering(context, as: PostgresConnection.self) { $0.lastWords = notice }
+            }, Unmanaged.passUnretained(self).toOpaque())
     }
 
     private func patrol() {

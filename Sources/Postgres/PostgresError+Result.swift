@@ -36,7 +36,7 @@ extension PostgresError {
 
     /// libpq's messages have several lines; a log line has room for one of bounded length.
     private static func oneLine(_ text: String) -> String {
-        let joined = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+        let joined = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         return String(joined.prefix(messageCharactersMax))
     }
 

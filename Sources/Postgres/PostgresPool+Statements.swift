@@ -4,7 +4,7 @@ extension PostgresPool {
     /// One statement outside of a transaction: one round trip.
     ///
     /// Throws `notConnected` when nothing was sent; after `connectionLost` and `timeout` the statement may have
-    /// happened, so it is not repeated here.
+    /// happened, so it is not repeated here. Cancelling the task ends no wait: the statement timeout bounds it.
     package func query(
         _ statement: PostgresStatement, _ values: [PostgresValue] = []
     ) async throws(PostgresError) -> PostgresRows {

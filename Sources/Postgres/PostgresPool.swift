@@ -173,9 +173,9 @@ package final class PostgresPool {
         guard !refused.isEmpty else { return }
         var error = Self.closingError
         if state == .open {
-            error = PostgresError(
-                .notConnected,
-                lastConnectError.map { "no connection: \($0.message)" } ?? "no connection became free in time")
+            let reason = lastConnectError.map { "no connection: \($0.message)" }
+            let other = isReady ? "no connection became free in time" : "no connection was made in time"
+            error = PostgresError(.notConnected, reason ?? other)
             statistics.refusedWaiters += refused.count
         }
         for waiter in refused { waiter.caller.resume(returning: .failure(error)) }

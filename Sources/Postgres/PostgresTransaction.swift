@@ -79,19 +79,23 @@ package final class PostgresTransaction {
         }
     }
 
-    private func endSegment() async throws(PostgresError) -> PostgresRows? {
+    private func endSegment(isCommit: Bool = false) async throws(PostgresError) -> PostgresRows? {
         hasOpenSegment = false
         let outcome = await withUnsafeContinuation { (caller: UnsafeContinuation<PostgresOutcome, Never>) in
-            connection.endSegment(SegmentEnd(transaction: self, caller: caller))
+            connection.endSegment(SegmentEnd(transaction: self, caller: caller, isCommit: isCommit))
         }
         return try outcome.get()
     }
 
     /// Keeps the first failure and answers it: the one that explains the others.
-    func noteFailure(_ error: PostgresError) -> PostgresError {
+    func noteFailure(_ error: PostgresError, ofCommit isCommit: Bool = false) -> PostgresError {
         if let failure { return failure }
         var noted = error
-        noted.commitUnknown = commitIsSent && (error.kind == .connectionLost || error.kind == .timeout)
+        if commitIsSent, error.kind == .connectionLost || error.kind == .timeout {
+            // The server answers in order: its own last words in the place of an earlier answer mean that it has not
+            // come to the COMMIT. A connection that just breaks means nothing.
+            noted.commitUnknown = isCommit || error.sqlState == nil
+        }
         failure = noted
         return noted
     }
@@ -111,7 +115,7 @@ package final class PostgresTransaction {
         }
         try send(.commit, [], keepsRows: true)
         commitIsSent = true
-        let rows = try await endSegment()
+        let rows = try await endSegment(isCommit: true)
         guard rows?.commandTag != "ROLLBACK" else {
             throw failure ?? noteFailure(PostgresError(.sql, sqlState: "40000", "the transaction was rolled back"))
         }

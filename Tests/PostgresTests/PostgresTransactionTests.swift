@@ -183,7 +183,11 @@ import Testing
                 runs += 1
                 _ = try await transaction.execute(insert, [.int8(1)])
                 let backend = try await transaction.execute(processID)[0].int(0)
-                if runs == 1 { try await terminate(backend, pool) }
+                if runs == 1 {
+                    try await terminate(backend, pool)
+                    // What is sent after the loss was seen is surely not executed.
+                    try await eventually(within: .seconds(10)) { pool.statistics.losses == 1 }
+                }
                 transaction.post(insert, [.int8(2)])
             }
             #expect(runs == 2)
@@ -244,6 +248,99 @@ import Testing
             #expect(error?.commitUnknown == true)
             await proxied.close()
             #expect(try await rows(pool) == 1)
+        }
+    }
+
+    @Loop @Test func anAnswerCutAtAnyByteIsNeverTakenForAnother() async throws {
+        let server = try await TestServers.postgres
+        let proxy = try TestProxy(to: server.port)
+        defer { proxy.close() }
+        try await withPool(script: Self.table) { pool in
+            var configuration = pool.configuration
+            configuration.address = .ip(proxy.host, port: proxy.port)
+            configuration.poolSize = 1
+            configuration.lostConnectionRepeatsMax = 0
+            configuration.reconnectBackoff = .milliseconds(1)...(.milliseconds(2))
+            let proxied = PostgresPool(configuration)
+            proxied.start()
+            var committed: Set<Int64> = []
+            var unknown: Set<Int64> = []
+            var lost = 0
+            for id in Int64(0)..<160 {
+                try await proxied.waitUntilReady(within: .seconds(10))
+                proxy.cut(id.isMultiple(of: 2) ? .towardsClient : .towardsServer, afterBytes: 1 + Int(id) * 3)
+                let error = await failure {
+                    try await proxied.transaction { transaction in
+                        transaction.post(insert, [.int8(id)])
+                        _ = try await transaction.execute(read, [.int8(id)])
+                        transaction.post(increment, [.int8(id)])
+                    }
+                }
+                proxy.cutNow()
+                guard let error else {
+                    committed.insert(id)
+                    continue
+                }
+                #expect(error.kind == .connectionLost, "\(error)")
+                if error.commitUnknown { unknown.insert(id) } else { lost += 1 }
+            }
+            await proxied.close()
+            let ids = try await pool.query(PostgresStatement("ids", "SELECT id FROM t WHERE n = 1"))
+            let stored = Set(try ids.map { (row) throws in try row.int(0) })
+            #expect(committed.isSubset(of: stored))
+            #expect(stored.isSubset(of: committed.union(unknown)))
+            #expect(!committed.isEmpty && !unknown.isEmpty && lost > 0, "the cuts did not reach every case")
+        }
+    }
+
+    @Loop @Test func answersThatComeInTinyPiecesAreTheSame() async throws {
+        let server = try await TestServers.postgres
+        let proxy = try TestProxy(to: server.port)
+        defer { proxy.close() }
+        try await withPool(
+            script: Self.table,
+            configure: {
+                $0.address = .ip(proxy.host, port: proxy.port)
+                $0.poolSize = 1
+            }
+        ) { pool in
+            try await pool.waitUntilReady(within: .seconds(5))
+            // The proxy needs a millisecond for each piece.
+            proxy.pieceBytesMax = 3
+            for id in Int64(1)...2 {
+                let seen = try await pool.transaction { transaction in
+                    transaction.post(insert, [.int8(id)])
+                    let seen = try await transaction.execute(count)[0].int(0)
+                    transaction.post(increment, [.int8(id)])
+                    return seen
+                }
+                #expect(seen == id)
+            }
+        }
+    }
+
+    @Loop @Test func aTransactionLeftIdleForTooLongIsRepeated() async throws {
+        try await withPool(
+            script: Self.table, configure: { $0.idleInTransactionTimeout = .milliseconds(400) }
+        ) { pool in
+            var reasons: [PostgresError] = []
+            let lost = Gate()
+            pool.onEvent = { event in
+                if case .lost(let reason) = event {
+                    reasons.append(reason)
+                    lost.open()
+                }
+            }
+            var runs = 0
+            try await pool.transaction { transaction in
+                runs += 1
+                _ = try await transaction.execute(insert, [.int8(1)])
+                if runs == 1 { await lost.wait() }
+                transaction.post(increment, [.int8(1)])
+            }
+            #expect(runs == 2)
+            #expect(reasons.map(\.sqlState) == ["25P03"])
+            #expect(try await pool.query(read, [.int8(1)])[0].int(0) == 1)
         }
     }
 
