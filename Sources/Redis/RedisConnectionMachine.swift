@@ -36,6 +36,8 @@ struct RedisConnectionMachine: Sendable {
     private let times: Times
     /// When Redis last said something, or began to owe a reply if that was later.
     private var silentSince: Int64 = 0
+    /// Whether the present silence has been excused by a standstill of our own.
+    private var isExcused = false
 
     init(times: Times, reconnect: RedisReconnect) {
         self.times = times
@@ -54,13 +56,16 @@ struct RedisConnectionMachine: Sendable {
     mutating func prepared(at now: Int64) {
         guard case .opening = phase else { return }
         phase = .ready(since: now)
-        silentSince = now
+        heard(at: now)
     }
 
     /// Redis owes replies from now on; it owed none before.
-    mutating func beganToOwe(at now: Int64) { silentSince = now }
+    mutating func beganToOwe(at now: Int64) { heard(at: now) }
 
-    mutating func heard(at now: Int64) { silentSince = now }
+    mutating func heard(at now: Int64) {
+        silentSince = now
+        isExcused = false
+    }
 
     /// The connection is gone or could not be made; a wait begins.
     mutating func lost(at now: Int64, using random: inout some RandomNumberGenerator) {
@@ -81,11 +86,26 @@ struct RedisConnectionMachine: Sendable {
         switch phase {
         case .waiting:
             phase = .opening(deadline: now + times.connect)
+            isExcused = false
             return .open
-        case .opening: return .giveUpOpening
-        case .ready: return owedWithin == nil ? .ping : .giveUpSilent
+        case .opening:
+            guard isExcused(late: now - deadline) else { return .giveUpOpening }
+            phase = .opening(deadline: now + times.connect)
+            return .none
+        case .ready:
+            guard owedWithin != nil else { return .ping }
+            guard isExcused(late: now - deadline) else { return .giveUpSilent }
+            silentSince = now
+            return .none
         case .idle, .closed: return .none
         }
+    }
+
+    /// When it is we who come late (this process was stopped, or busy), Redis may not have had its time: it gets it
+    /// once more, and once only for each silence.
+    private mutating func isExcused(late: Int64) -> Bool {
+        defer { isExcused = true }
+        return late >= RedisLimits.ownLatenessMilliseconds && !isExcused
     }
 
     /// When ``tick(at:owedWithin:)`` will next have something to do.

@@ -11,6 +11,8 @@ enum RedisLimits {
     static let readsPerTurnMax = 64
     /// Room made in advance for an announced array; a longer one grows as its elements really come.
     static let reservedElementsMax = 4096
+    /// A timer that fires so late speaks of a standstill of this process, not of Redis.
+    static let ownLatenessMilliseconds: Int64 = 100
     /// Bytes of an error text from the server that are kept.
     static let errorTextBytesMax = 512
     /// The longest path of a Unix socket, by `sockaddr_un`.

@@ -44,6 +44,20 @@ import Testing
         #expect(machine.tick(at: 6999, owedWithin: 1000) == .giveUpSilent)
     }
 
+    @Test mutating func aStandstillOfOurOwnIsNotHeldAgainstRedisButOnce() {
+        _ = machine.start(at: 0)
+        #expect(machine.tick(at: 2100, owedWithin: nil) == .none)
+        #expect(machine.tick(at: 4099, owedWithin: nil) == .none)
+        #expect(machine.tick(at: 9000, owedWithin: nil) == .giveUpOpening, "only once")
+        machine.prepared(at: 9000)
+        machine.beganToOwe(at: 9000)
+        #expect(machine.tick(at: 20_000, owedWithin: 1000) == .none)
+        #expect(machine.deadline(owedWithin: 1000) == 21_000)
+        #expect(machine.tick(at: 21_500, owedWithin: 1000) == .giveUpSilent, "only once")
+        machine.heard(at: 21_500)
+        #expect(machine.tick(at: 23_000, owedWithin: 1000) == .none, "another silence")
+    }
+
     @Test mutating func aBlockingCommandsOwnPatienceCounts() {
         becomeReady(at: 0)
         machine.beganToOwe(at: 0)

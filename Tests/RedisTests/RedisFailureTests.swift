@@ -80,7 +80,7 @@ import Testing
             }
         }
         #expect(kinds == [.timeout, .connectionLost, .connectionLost])
-        #expect((140..<2000).contains(Loop.monotonicMilliseconds - start))
+        #expect(Loop.monotonicMilliseconds - start >= 150)
         #expect(!redis.isReady)
         // The kernel takes connections for a stopped server; only the first commands' deadline shows that it is dead.
         try await eventually { redis.lastFailure?.message.contains("not connected within") == true }
@@ -114,9 +114,10 @@ import Testing
     @Loop @Test func anIdleConnectionStaysWhenItsPingsAreAnswered() async throws {
         let proxy = try TestProxy(to: try await TestServers.redis.port)
         let redis = try await RedisFixture.connect(port: proxy.port) { $0.idlePing = .milliseconds(10) }
+        let acceptedCount = proxy.acceptedCount
         let before = proxy.bytesPassed[.towardsServer, default: 0]
         try await eventually { proxy.bytesPassed[.towardsServer, default: 0] >= before + 10 * 14 }
-        #expect(redis.readyCount == 1 && proxy.acceptedCount == 1)
+        #expect(redis.readyCount == 1 && proxy.acceptedCount == acceptedCount)
         redis.close()
         proxy.close()
     }

@@ -31,10 +31,11 @@ import Testing
             let redis = RedisConnection(
                 try RedisFixture.configuration(port: server.port) { $0.password = password }, purpose: "test")
             redis.start()
+            try await eventually { redis.lastFailure?.kind == .authentication }
             let error = await redisError { () throws(RedisError) in
-                try await redis.waitUntilReady(within: .milliseconds(200))
+                try await redis.waitUntilReady(within: .milliseconds(1))
             }
-            #expect(error?.kind == .authentication)
+            #expect(error == redis.lastFailure)
             #expect(error?.description.contains("right") == false)
             #expect(!redis.isReady && redis.readyCount == 0)
             redis.close()
