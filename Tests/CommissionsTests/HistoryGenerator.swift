@@ -136,7 +136,7 @@ struct HistoryGenerator {
         var made = order(
             total, currency, version: number, code: random.chance(75) ? code : nil,
             product: Self.products.randomElement(using: &random), quantity: Int64.random(in: 1...4, using: &random),
-            customer: random.chance(6) ? "self-1" : "customer-7", isNew: random.chance(50))
+            customer: random.chance(12) ? "self-1" : "customer-7", isNew: random.chance(50))
         if random.chance(30) {
             made.clickID = uuid(clickNumbers.randomElement(using: &random)!).description
             seen.insert(.namedClick)

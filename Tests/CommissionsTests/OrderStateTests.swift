@@ -42,6 +42,11 @@ struct OrderStateTests {
         let winner = second.digest.lexicographicallyPrecedes(twin.digest) ? twin : second
         #expect(reduce([second, twin, first]).current == winner.body.version)
         #expect(reduce([first, twin, second]).current == winner.body.version)
+        // Whichever of them happened later.
+        for lead in [Int64(-5), 5] {
+            let moved = [fact(second.body, at: orderTime + hour + lead), fact(twin.body, at: orderTime + hour)]
+            #expect(reduce(moved + [first]).current == winner.body.version)
+        }
     }
 
     @Test func `who earns is decided by the version that was confirmed, how much by the last`() throws {

@@ -51,7 +51,7 @@ struct PermutationLawTests {
         print("TRIBUTARY_SEED=\(seed)")
         var counts: [HistoryGenerator.Feature: Int] = [:]
         var paid = 0
-        for number in 0..<400 {
+        for number in 0..<800 {
             var generator = HistoryGenerator(seed: seed &+ UInt64(number) &* 0x1_0000_0001)
             let history = generator.history()
             let context = generator.context
@@ -82,11 +82,11 @@ struct PermutationLawTests {
             }
             for feature in generator.seen { counts[feature, default: 0] += 1 }
         }
-        print("histories that pay: \(paid) of 400")
+        print("histories that pay: \(paid) of 800")
         for feature in HistoryGenerator.Feature.allCases {
             print("  \(feature.rawValue): \(counts[feature, default: 0])")
             #expect(counts[feature, default: 0] > 0, "never occurred: \(feature.rawValue)")
         }
-        #expect(paid > 100)
+        #expect(paid > 200)
     }
 }

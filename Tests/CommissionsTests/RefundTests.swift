@@ -39,6 +39,9 @@ struct RefundTests {
         #expect(try refunded(base, [refund("r", 100), refund("r", 100)]).net == 900)
         #expect(try refunded(base, [refund("r", 300, version: 2), refund("r", 100)]).net == 700)
         #expect(try refunded(base, [refund("r", 300), refund("s", 100)]).net == 600)
+        // The version decides, not the time.
+        #expect(
+            try refunded(base, [refund("r", 300, version: 2), refund("r", 100, at: orderTime + 9 * day)]).net == 700)
     }
 
     @Test func `refunds above the order stop at zero and are reported`() throws {
