@@ -84,11 +84,11 @@ let package = Package(
         // Executables hold no logic: configuration, services, run, exit code.
         executable("tributary-ingest", path: "Sources/tributary-ingest", uses: ["Ingest", "Fleet"]),
         worker("click", uses: ["Ingest", "Fleet"]),
-        worker("conversion", uses: ["Ledger", "Fleet"]),
-        worker("commission", uses: ["Ledger", "Fleet"]),
+        worker("conversion", uses: ["Bookkeeping", "Ledger", "JobQueue", "Fleet"]),
+        worker("commission", uses: ["Bookkeeping", "Ledger", "JobQueue", "Fleet"]),
         worker("webhook", uses: ["Webhooks", "Fleet"]),
         worker("notification", uses: ["Notifications", "Fleet"]),
-        worker("batch", uses: ["Ledger", "Scheduling", "Fleet"]),
+        worker("batch", uses: ["Bookkeeping", "Ledger", "JobQueue", "Fleet"]),
         executable("tributary-scheduler", path: "schedules/scheduler", uses: ["Scheduling", "Fleet"]),
         executable("tributary", path: "ops/inspector", uses: ["Inspector"]),
 

@@ -21,6 +21,8 @@ package struct EventEnvelope: Sendable {
     /// Why a payload is no envelope, with the field; safe for logs.
     package struct Malformed: Error, CustomStringConvertible {
         package let description: String
+
+        package init(description: String) { self.description = description }
     }
 
     package let programme: String

@@ -14,6 +14,11 @@ package final class OrderBook {
     package struct OwedPricing: Hashable, Sendable {
         package let orderID: UUID
         package let factsSeq: Int64
+
+        package init(orderID: UUID, factsSeq: Int64) {
+            self.orderID = orderID
+            self.factsSeq = factsSeq
+        }
     }
 
     /// A delivery that is owed: hint for the queue `webhooks`.
@@ -24,6 +29,13 @@ package final class OrderBook {
         package let attempt: Int64
         /// How long it is not due yet.
         package let delay: Duration
+
+        package init(deliveryID: UUID, endpointID: UUID, attempt: Int64, delay: Duration) {
+            self.deliveryID = deliveryID
+            self.endpointID = endpointID
+            self.attempt = attempt
+            self.delay = delay
+        }
     }
 
     /// How many batches found an order locked by another one, for the report of the fleet test.

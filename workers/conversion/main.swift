@@ -1,1 +1,9 @@
-print("not built yet")
+import Bookkeeping
+import Fleet
+import JobQueue
+import Ledger
+
+FleetProcess.main("tributary-conversion-worker", requires: [.postgresURL], checks: [requireCurrentSchema]) { fleet in
+    let book = OrderBook(pool: fleet.postgres, faults: fleet.ledgerFaults)
+    fleet.work(.conversions, ConversionHandler(book: book, pool: fleet.postgres))
+}

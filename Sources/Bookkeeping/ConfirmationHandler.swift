@@ -1,0 +1,117 @@
+import Core
+package import EventLoop
+package import Fleet
+package import JobQueue
+package import Ledger
+package import Postgres
+import Telemetry
+
+/// The batch worker's work: carries a confirmation run to its end, in chunks of one transaction each.
+@Loop
+package final class ConfirmationHandler: JobHandler {
+    package let kinds: Set<String>? = [NewJob.batchKind]
+
+    /// Orders in one transaction.
+    nonisolated private static let chunk = 200
+
+    private let book: OrderBook
+    private let pool: PostgresPool
+    private let queue: JobQueue
+    private let log = Log(component: "batch")
+
+    package init(book: OrderBook, pool: PostgresPool, queue: JobQueue) {
+        self.book = book
+        self.pool = pool
+        self.queue = queue
+    }
+
+    /// What the run's row adds up: written after each chunk, so that a run that resumes keeps counting.
+    private static let progress = PostgresStatement(
+        "progress_run",
+        """
+        UPDATE batch_runs SET selected = selected + $2, confirmed = confirmed + $3,
+            sums = (SELECT coalesce(jsonb_object_agg(key, total), '{}') FROM (
+                SELECT key, sum(value::bigint) AS total FROM (
+                    SELECT * FROM jsonb_each_text(sums) UNION ALL SELECT * FROM jsonb_each_text($4)) a GROUP BY key) b),
+            skipped = (SELECT coalesce(jsonb_object_agg(key, total), '{}') FROM (
+                SELECT key, sum(value::bigint) AS total FROM (
+                    SELECT * FROM jsonb_each_text(skipped) UNION ALL SELECT * FROM jsonb_each_text($5)) a GROUP BY key) b)
+        WHERE id = $1 AND state = 'owed'
+        """)
+    private static let finish = PostgresStatement(
+        "finish_run",
+        "UPDATE batch_runs SET state = 'finished', finished_at = clock_timestamp() WHERE id = $1 AND state = 'owed'")
+
+    package func handle(_ batch: [LeasedJob]) async throws -> [JobOutcome] {
+        var outcomes: [JobOutcome] = []
+        for job in batch {
+            guard let id = payloadID(job.payload, "run") else {
+                outcomes.append(.dead(reason: "malformed payload: a run's uuid is required"))
+                continue
+            }
+            try await carryOn(id)
+            outcomes.append(.completed())
+        }
+        return outcomes
+    }
+
+    private func carryOn(_ id: UUID) async throws {
+        guard let run = try await ConfirmationRun(pool: pool).report(id), !run.isFinished else { return }
+        var aside: [UUID] = []
+        for waiting in [false, true] {
+            var chunk = Self.chunk
+            while true {
+                try Task.checkCancellation()
+                do {
+                    guard
+                        let done = try await book.confirmDue(at: run.now, chunk: chunk, waiting: waiting, aside: aside)
+                    else { break }
+                    try await note(done, id)
+                    chunk = Self.chunk
+                    // An order whose pending commission was reason enough to select it and that is still pending would
+                    // come again for ever; every other one has left the selection.
+                    guard done.priced > 0 else { break }
+                } catch let error as PostgresError where error.isDataError && chunk > 1 {
+                    chunk = max(1, chunk / 2)
+                } catch let error where chunk == 1 && !Self.isUnreachable(error) {
+                    guard let bad = try await book.dueOrders(at: run.now, limit: 1, aside: aside).first else {
+                        throw error
+                    }
+                    aside.append(bad)
+                    chunk = Self.chunk
+                    log.error(
+                        "an order was set aside", ["batch.order": .string(bad.description), "error": .error(error)])
+                    try await skip(id)
+                }
+            }
+        }
+        _ = try await pool.query(Self.finish, [.uuid(id)])
+        log.info("confirmation run finished", ["batch.date": .string(run.businessDate.description)])
+    }
+
+    private static func isUnreachable(_ error: any Error) -> Bool {
+        error is CancellationError || (error as? PostgresError)?.isUnreachableStore == true
+    }
+
+    private func note(_ done: OrderBook.Pricing, _ id: UUID) async throws {
+        let sums = JSONObject(done.sums.sorted { $0.key < $1.key }.map { ($0.key, JSON(integer: $0.value)) })
+        let skipped = JSONObject(done.skipped.sorted { $0.key < $1.key }.map { ($0.key, JSON(integer: $0.value)) })
+        _ = try await pool.query(
+            Self.progress,
+            [
+                .uuid(id), .int8(Int64(done.priced)), .int8(Int64(done.confirmed)), .json(.object(sums)),
+                .json(.object(skipped)),
+            ])
+        do {
+            _ = try await queue.enqueue(done.owedDeliveries.map(NewJob.delivery))
+        } catch {
+            // The deliveries are owed rows: the sweep enqueues them.
+            log.warning("deliveries were left to the sweep", ["error": .error(error)])
+        }
+    }
+
+    private func skip(_ id: UUID) async throws {
+        _ = try await pool.query(
+            Self.progress, [.uuid(id), .int8(1), .int8(0), .json([:]), .json(["set_aside": 1])])
+    }
+}

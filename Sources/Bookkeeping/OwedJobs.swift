@@ -1,0 +1,54 @@
+package import Core
+package import JobQueue
+package import Ledger
+
+// The jobs that owed rows stand behind. Their ids are derived from the row and its progress: enqueuing the same step twice
+// is one job, and the next step is another.
+extension NewJob {
+    /// Queue `commissions`: brings an order's money to its facts.
+    package static let pricingKind = "price-order.v1"
+    /// Queue `webhooks`: sends a delivery's next attempt.
+    package static let deliveryKind = "delivery.v1"
+    /// Queue `notifications`: sends a notification.
+    package static let notificationKind = "notification.v1"
+    /// Queue `batches`: carries on a batch run.
+    package static let batchKind = "batch.v1"
+
+    /// - Parameter look: names another look at the same facts, such as for a late touch.
+    package static func pricing(_ owed: OrderBook.OwedPricing, look: String? = nil) -> NewJob {
+        let order = owed.orderID.description
+        return NewJob(
+            id: "price-\(order)-\(owed.factsSeq)" + (look.map { "-\($0)" } ?? ""), queue: .commissions,
+            kind: pricingKind,
+            payload: payload("order", order), shardKey: order)
+    }
+
+    package static func delivery(_ owed: OrderBook.OwedDelivery) -> NewJob {
+        let delivery = owed.deliveryID.description
+        return NewJob(
+            id: "delivery-\(delivery)-\(owed.attempt)", queue: .webhooks, kind: deliveryKind,
+            payload: payload("delivery", delivery), shardKey: owed.endpointID.description, delay: owed.delay)
+    }
+
+    package static func notification(_ id: UUID) -> NewJob {
+        NewJob(
+            id: "notification-\(id)", queue: .notifications, kind: notificationKind,
+            payload: payload("notification", id.description), shardKey: id.description)
+    }
+
+    package static func batch(_ runID: UUID) -> NewJob {
+        NewJob(
+            id: "batch-\(runID)", queue: .batches, kind: batchKind, payload: payload("run", runID.description),
+            shardKey: runID.description)
+    }
+
+    private static func payload(_ key: String, _ id: String) -> [UInt8] {
+        JSON.object(JSONObject([(key, .string(id))])).serialized()
+    }
+}
+
+/// The id in a payload such as `{"order":"<uuid>"}`; `nil` when it is not there.
+func payloadID(_ payload: [UInt8], _ key: String) -> UUID? {
+    guard let json = try? JSON.parse(payload) else { return nil }  // Anything else is a malformed job: the caller buries it.
+    return json[key]?.string.flatMap { UUID($0) }
+}
