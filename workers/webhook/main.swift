@@ -1,1 +1,8 @@
-print("not built yet")
+import Fleet
+import Webhooks
+
+FleetProcess.main(
+    "tributary-webhook-worker", requires: [.postgresURL, .masterKey], checks: [WebhookService.schemaCheck]
+) { fleet in
+    WebhookService.add(to: fleet)
+}

@@ -1,0 +1,44 @@
+package import Core
+
+/// A job's claim on a delivery.
+package struct DeliveryClaim: Sendable {
+    package let deliveryID: UUID
+    /// Of the lease under which it is worked on.
+    package let fence: Int64
+    package let jobID: String
+
+    package init(deliveryID: UUID, fence: Int64, jobID: String) {
+        self.deliveryID = deliveryID
+        self.fence = fence
+        self.jobID = jobID
+    }
+}
+
+/// An attempt whose row is written: what there is to send, and where.
+package struct BegunDelivery: Sendable {
+    package let deliveryID: UUID
+    package let endpointID: UUID
+    package let fence: Int64
+    /// The number of this attempt, 1 = first.
+    package let attempt: Int
+    package let url: String
+    package let timeout: Duration
+    /// `msg_…`
+    package let eventID: String
+    package let eventType: String
+    /// Sent as it is.
+    package let body: [UInt8]
+    /// The current one first, then the previous one while both hold.
+    package let secrets: [SealedSecret]
+}
+
+/// What a look at a delivery's row says to the job that is about it.
+package enum DeliveryStanding: Sendable {
+    case send(BegunDelivery)
+    /// Nothing is owed any more, or another lease of this job came after ours.
+    case done
+    /// Not now.
+    case later(Duration)
+    /// This job stands for an attempt that has been made; the next one's is to stand in the queue instead.
+    case superseded(endpointID: UUID, attempt: Int, wait: Duration)
+}

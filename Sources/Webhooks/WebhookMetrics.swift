@@ -1,0 +1,25 @@
+import EventLoop
+import HTTPClient
+import Telemetry
+
+/// What the specification asks the webhook worker to count.
+@Loop
+struct WebhookMetrics {
+    private let delivered = Counter(
+        "webhooks_delivered_total", "Deliveries that an endpoint answered with 2xx.", labels: ["event_type"])
+    private let failed = Counter(
+        "webhooks_failed_total", "Attempts without a 2xx, by class of failure.", labels: ["event_type", "error_type"])
+    private let duration = Histogram(
+        "webhook_delivery_duration_seconds", "Time of one attempt, whatever its end.",
+        bounds: [0.1, 0.5, 1, 2, 5, 10], labels: ["event_type"])
+
+    func count(_ record: AttemptRecord) {
+        let type = record.delivery.eventType
+        if let failure = record.verdict.failureClass {
+            failed.add(1, [type, failure])
+        } else {
+            delivered.add(1, [type])
+        }
+        duration.series([type]).observe(Double(record.result.timings.totalMicroseconds) / 1e6)
+    }
+}
