@@ -100,7 +100,7 @@ let package = Package(
         tests("CoreTests", uses: ["Core", "Crypto"]),
         tests("CommissionsTests", uses: ["Commissions", "Core"]),
         tests("EventLoopTests", uses: ["EventLoop", "Core"]),
-        tests("HTTPTests", uses: ["HTTPServer", "HTTPClient", "EventLoop", "Core"]),
+        tests("HTTPTests", uses: ["CCurl", "HTTPServer", "HTTPClient", "EventLoop", "Core"]),
         tests("RedisTests", uses: ["Redis", "EventLoop", "Core"]),
         tests("PostgresTests", uses: ["Postgres", "EventLoop", "Core"]),
         tests("JobQueueTests", uses: ["JobQueue", "Redis", "EventLoop", "Core"]),

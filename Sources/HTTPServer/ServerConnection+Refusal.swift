@@ -1,4 +1,5 @@
 import CEvent
+import Core
 import EventLoop
 import Glibc
 

@@ -1,4 +1,5 @@
 import CEvent
+import Core
 import EventLoop
 import Glibc
 
@@ -267,9 +268,4 @@ final class ServerConnection {
         outputWatch = nil
         if let handle { server.closed(handle) }
     }
-}
-
-extension Duration {
-    /// Whole milliseconds, rounded down.
-    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }

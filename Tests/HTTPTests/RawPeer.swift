@@ -22,7 +22,9 @@ final class RawPeer {
     private var watch: FileWatch?
     private var waiting: CheckedContinuation<Void, Never>?
     private var buffer: [UInt8] = []
+    private var consumed = 0
     private var isClosed = false
+    private let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 1)
 
     /// Takes over a non-blocking socket.
     init(descriptor: Int32) {
@@ -38,6 +40,13 @@ final class RawPeer {
         let peer = RawPeer(descriptor: descriptor)
         await peer.wait(for: .writable)
         return peer
+    }
+
+    /// Whether the connection was established.
+    var isConnected: Bool {
+        var code: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length) == 0 && code == 0
     }
 
     private func wake() {
@@ -76,21 +85,47 @@ final class RawPeer {
 
     /// Reads until there are `count` bytes.
     func read(_ count: Int) async throws -> [UInt8] {
-        while buffer.count < count { try await readMore() }
-        defer { buffer.removeFirst(count) }
-        return Array(buffer.prefix(count))
+        while buffer.count - consumed < count { try await readMore() }
+        return take(count)
     }
 
     /// Reads up to and including the text.
     func read(through text: String) async throws -> String {
         let wanted = Array(text.utf8)
+        var searched = consumed
         while true {
-            if let end = buffer.indices.first(where: { buffer[$0...].starts(with: wanted) }) {
-                defer { buffer.removeFirst(end + wanted.count) }
-                return String(decoding: buffer[..<(end + wanted.count)], as: UTF8.self)
+            if let end = place(of: wanted, from: searched) {
+                return String(decoding: take(end + wanted.count - consumed), as: UTF8.self)
             }
+            searched = max(consumed, buffer.count - wanted.count)
             try await readMore()
         }
+    }
+
+    private func place(of wanted: [UInt8], from start: Int) -> Int? {
+        buffer.withUnsafeBytes { bytes -> Int? in
+            var start = start
+            while start + wanted.count <= bytes.count {
+                let space = bytes.count - wanted.count + 1 - start
+                guard let found = memchr(bytes.baseAddress! + start, Int32(wanted[0]), space) else { return nil }
+                start = UnsafeRawPointer(found) - bytes.baseAddress!
+                if memcmp(found, wanted, wanted.count) == 0 { return start }
+                start += 1
+            }
+            return nil
+        }
+    }
+
+    /// Moves memory only when all of it is taken, so that many small answers in a large buffer cost no more than they are.
+    private func take(_ count: Int) -> [UInt8] {
+        defer {
+            consumed += count
+            if consumed == buffer.count {
+                buffer.removeAll(keepingCapacity: true)
+                consumed = 0
+            }
+        }
+        return Array(buffer[consumed..<(consumed + count)])
     }
 
     /// Everything until the other end closes, and whether it closed by a reset.
@@ -106,13 +141,12 @@ final class RawPeer {
 
     private func readMore() async throws {
         while true {
-            var chunk = [UInt8](repeating: 0, count: 65536)
-            let count = recv(descriptor, &chunk, chunk.count, 0)
+            let count = recv(descriptor, chunk.baseAddress, chunk.count, 0)
             if count > 0 {
-                buffer.append(contentsOf: chunk[..<count])
+                buffer.append(contentsOf: UnsafeRawBufferPointer(rebasing: chunk[..<count]))
                 return
             }
-            if count == 0 || errno != EAGAIN { throw Ended(received: buffer, isReset: count != 0) }
+            if count == 0 || errno != EAGAIN { throw Ended(received: Array(buffer[consumed...]), isReset: count != 0) }
             await wait(for: .readable)
         }
     }
@@ -154,7 +188,10 @@ final class RawPeer {
         close()
     }
 
-    isolated deinit { close() }
+    isolated deinit {
+        close()
+        chunk.deallocate()
+    }
 }
 
 func withLoopback<Result>(_ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {

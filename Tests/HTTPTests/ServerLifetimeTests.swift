@@ -77,7 +77,8 @@ import Testing
         try await eventually { fixture.server.bytesInMemory > 0 }
         let stopping = Task { @Loop in await fixture.server.stop(deadline: .seconds(30)) }
         #expect(await idle.readToEnd().text.isEmpty)
-        let late = try? await RawPeer.connect(port: fixture.server.port)  // Refused, or never answered: both are a closed door.
+        // Refused, or never answered: both are a closed door.
+        let late = try? await RawPeer.connect(port: fixture.server.port)
         if let late { #expect(await late.readToEnd().text.isEmpty) }
         #expect(fixture.server.connectionCount == 2)
         fixture.release()
