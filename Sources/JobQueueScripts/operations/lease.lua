@@ -8,6 +8,8 @@
 --           1 when leased alone, ids joined by spaces, records, quarantined: id, record, ... }
 -- O(1) for each job, O(log n) for each batch
 local BATCH_BYTES_MAX = 8388608
+-- More leases than Redis can give in a millisecond; the product stays exact (below 2^53) until the year 2109.
+local FENCES_PER_MS = 2048
 local queue = queue_keys(1)
 local run, token, worker, lease_ms, max = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local now = now_ms()
@@ -57,7 +59,7 @@ end
 -- One counter for each queue of a shard names the batch. It starts above any it had before when Redis is another run:
 -- the last writes, or all of them, may be gone with the one before.
 local fence = meta.fence + 1
-if meta.run ~= run then fence = math.max(fence, math.floor(now / 1000) * 2097152) end
+if meta.run ~= run then fence = math.max(fence, now * FENCES_PER_MS) end
 local expiry = now + lease_ms
 if meta.check == 0 or expiry < meta.check then meta.check = expiry end
 local joined = table.concat(ids, ' ')

@@ -1,0 +1,146 @@
+import Core
+import EventLoop
+import Redis
+import TestSupport
+import Testing
+
+@testable import JobQueue
+
+struct EnqueueTests {
+    init() { Loop.startThread() }
+
+    @Loop @Test func aJobIsLeasedAsItWasEnqueued() async throws {
+        let fixture = try await QueueFixture.make()
+        var job = NewJob.test("a:b.c-d_1", payload: "\u{0}\u{1}binary")
+        job.traceContext = "00-abc"
+        #expect(try await fixture.queue.enqueue(job) == .added)
+        let batch = try #require(try await fixture.lease())
+        #expect(batch.jobs.map(\.id) == ["a:b.c-d_1"])
+        #expect(batch.jobs[0].payload == job.payload)
+        #expect(batch.jobs[0].kind == "test.v1")
+        #expect(batch.jobs[0].traceContext == "00-abc")
+        #expect(batch.jobs[0].attempt == 1 && batch.jobs[0].maxAttempts == 10 && !batch.jobs[0].isLastAttempt)
+        let time = try await fixture.strings("TIME")[0]
+        #expect(abs(batch.jobs[0].enqueuedAt.rawValue / 1000 - (Int64(time) ?? 0)) <= 1)
+    }
+
+    @Loop @Test func manyJobsKeepTheirOrderAcrossScriptCalls() async throws {
+        let fixture = try await QueueFixture.make()
+        #expect(try await fixture.queue.enqueue(NewJob.tests(2500)).allSatisfy { $0 == .added })
+        let ids = try await fixture.strings("LRANGE", fixture.key("ready"), 0, -1)
+        #expect(ids == (0..<2500).map { "job-\($0)" })
+    }
+
+    @Loop @Test func callsOfOneTurnAreOneScriptCall() async throws {
+        let redis = try await PrivateRedis.start()
+        defer { redis.stop() }
+        let fixture = try await QueueFixture.make(on: redis)
+        _ = try await fixture.queue.enqueue(.test("first"))
+        let before = try await fixture.scriptCalls()
+        let tasks = (0..<100).map { number in
+            Task { @Loop in try await fixture.queue.enqueue(.test("job-\(number)")) }
+        }
+        for task in tasks { #expect(try await task.value == .added) }
+        #expect(try await fixture.scriptCalls() - before == 1)
+    }
+
+    @Loop @Test func theSameJobAgainSaysWhereItIs() async throws {
+        let fixture = try await QueueFixture.make()
+        let queue = fixture.queue
+        _ = try await queue.enqueue([.test("live"), .test("later", delay: .seconds(60)), .test("bad")])
+        #expect(try await queue.enqueue(.test("live")) == .exists(state: .live))
+        #expect(try await queue.enqueue(.test("later")) == .exists(state: .scheduled))
+        let batch = try #require(try await fixture.lease())
+        #expect(try await queue.enqueue(.test("live")) == .exists(state: .live))
+        _ = try await queue.bury(batch.jobs[1], reason: "no")
+        #expect(try await queue.enqueue(.test("bad")) == .exists(state: .dead))
+        #expect(try await queue.enqueue([.test("twice"), .test("twice")]) == [.added, .exists(state: .live)])
+        #expect(try await fixture.strings("LRANGE", fixture.key("ready"), 0, -1) == ["twice"])
+    }
+
+    @Loop @Test func anotherPayloadUnderAnIdIsAConflictEverywhere() async throws {
+        let fixture = try await QueueFixture.make()
+        let queue = fixture.queue
+        _ = try await queue.enqueue([.test("a", .clicks), .test("b", .clicks)])
+        let other = NewJob.test("a", .clicks, payload: "other")
+        #expect(try await queue.enqueue(other) == .conflict(state: .live))
+        let batch = try #require(try await fixture.lease(.clicks))
+        _ = try await queue.complete(batch.jobs)
+        #expect(try await queue.enqueue(other) == .conflict(state: .completed))
+        #expect(
+            try await queue.enqueue([.test("c", .clicks), .test("c", .clicks, payload: "x")])
+                == [.added, .conflict(state: .live)])
+    }
+
+    @Loop @Test func theFaultSkipDigestCheckIsNoticed() async throws {
+        let fixture = try await QueueFixture.make { $0.faults = .skipDigestCheck }
+        _ = try await fixture.queue.enqueue(.test("a"))
+        #expect(try await fixture.queue.enqueue(.test("a", payload: "other")) == .exists(state: .live))
+    }
+
+    @Loop @Test func onlyQueuesThatRememberKnowAJobAfterItsEnd() async throws {
+        let fixture = try await QueueFixture.make()
+        _ = try await fixture.queue.enqueue([.test("a", .conversions), .test("a", .webhooks)])
+        for name in [QueueName.conversions, .webhooks] {
+            _ = try await fixture.queue.complete(try #require(try await fixture.lease(name)).jobs)
+        }
+        #expect(try await fixture.queue.enqueue(.test("a", .conversions)) == .exists(state: .completed))
+        #expect(try await fixture.queue.enqueue(.test("a", .webhooks)) == .added)
+    }
+
+    @Loop @Test func theMemoryOfCompletedJobsIsBounded() async throws {
+        let fixture = try await QueueFixture.make { $0.rememberedCount = 10 }
+        for start in stride(from: 0, to: 60, by: 5) {
+            let jobs = (start..<start + 5).map { NewJob.test("job-\($0)", .clicks) }
+            _ = try await fixture.queue.enqueue(jobs)
+            _ = try await fixture.queue.complete(try #require(try await fixture.lease(.clicks)).jobs)
+        }
+        let remembered = try await fixture.queue.stats(.clicks).sum.remembered
+        #expect((10...20).contains(remembered))
+        #expect(try await fixture.queue.enqueue(.test("job-59", .clicks)) == .exists(state: .completed))
+        #expect(try await fixture.queue.enqueue(.test("job-0", .clicks)) == .added)
+    }
+
+    @Loop @Test func aJobThatMayNotBeTakenIsRefusedBeforeAnythingIsSent() async throws {
+        let fixture = try await QueueFixture.make { $0.payloadBytesMax = 100 }
+        let bad: [NewJob] = [
+            .test(""), .test(String(repeating: "x", count: 65)), .test("a b"), .test("é"),
+            .test("a", payload: String(repeating: "x", count: 101)), .test("a", delay: .seconds(-1)),
+            .test("a", delay: .seconds(400 * 86_400)), .test("a", maxAttempts: 0), .test("a", maxAttempts: 1001),
+        ]
+        for job in bad {
+            await #expect(throws: QueueError.self) { try await fixture.queue.enqueue([.test("good"), job]) }
+        }
+        #expect(try await fixture.queue.stats(.webhooks).sum.ready == 0)
+    }
+
+    @Loop @Test func jobsOfSeveralShardsAndQueuesAreTakenInOneCall() async throws {
+        let fixture = try await QueueFixture.make { $0.shardCount = 4 }
+        let jobs = (0..<200).map { number in
+            NewJob.test("job-\(number)", QueueName.allCases[number % 6], shardKey: "key-\(number)")
+        }
+        #expect(try await fixture.queue.enqueue(jobs).allSatisfy { $0 == .added })
+        var sum = 0
+        for name in QueueName.allCases {
+            let stats = try await fixture.queue.stats(name)
+            sum += stats.sum.ready
+            #expect(stats.shards.count { $0.ready > 0 } > 1)
+        }
+        #expect(sum == 200)
+        for job in jobs {
+            let found = try #require(try await fixture.queue.find(job.id, in: job.queue, shardKey: job.shardKey))
+            #expect(found.state == .ready && found.shard == fixture.configuration.shard(of: job.shardKey))
+        }
+    }
+}
+
+extension QueueFixture {
+    /// Scripts that this Redis has run.
+    func scriptCalls() async throws -> Int64 {
+        let info = try await connection.command(["INFO", "commandstats"]).string ?? ""
+        return info.split(separator: "\r\n").reduce(into: 0) { sum, line in
+            guard line.hasPrefix("cmdstat_evalsha:") || line.hasPrefix("cmdstat_eval:") else { return }
+            sum += line.split { $0 == "=" || $0 == "," }.dropFirst().first.flatMap { Int64($0) } ?? 0
+        }
+    }
+}

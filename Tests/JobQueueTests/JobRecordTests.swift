@@ -1,0 +1,64 @@
+import Core
+import Testing
+
+@testable import JobQueue
+
+struct JobRecordTests {
+    @Test func aNewJobsRecordReadsBackAsItWasWritten() throws {
+        let job = NewJob(
+            id: "id", queue: .clicks, kind: "click.v1", payload: Array(0...255), shardKey: "k", maxAttempts: 7,
+            traceContext: "00-trace")
+        let record = try #require(JobRecord([0, 0, 1, 0, 0, 0, 0, 1] + JobRecord.body(of: job)))
+        #expect(record.enqueuedAt.rawValue == 1 << 40 | 1)
+        #expect(record.kind == "click.v1")
+        #expect(record.traceContext == "00-trace")
+        #expect(record.payload == Array(0...255))
+        #expect(record.maxAttempts == 7)
+        #expect(record.attempt == 0 && record.crashes == 0 && !record.isQuarantined)
+        #expect(record.digest == JobDigest.of(kind: "click.v1", payload: job.payload))
+        #expect(record.failures.isEmpty)
+    }
+
+    @Test func truncatedOrForeignRecordsAreRefusedAtEveryLength() {
+        let failure: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 9, 0, 1, 1, 0, 2, 104, 105]
+        let bytes = [0, 0, 0, 0, 0, 0, 0, 1] + JobRecord.body(of: .test("id")) + failure
+        #expect(JobRecord(bytes)?.failures.first?.message == "hi")
+        for length in 0..<bytes.count where length != bytes.count - failure.count {
+            #expect(JobRecord(Array(bytes[..<length])) == nil, "\(length) bytes")
+        }
+        var newer = bytes
+        newer[8] = 2
+        #expect(JobRecord(newer) == nil)
+    }
+
+    @Test func anErrorIsCutBetweenLetters() {
+        #expect("héllo".utf8Prefix(2) == Array("h".utf8))
+        #expect("héllo".utf8Prefix(3) == Array("hé".utf8))
+        #expect("hi".utf8Prefix(300) == Array("hi".utf8))
+    }
+
+    /// The digest stands in Redis and decides shards: another release must compute the same.
+    @Test func digestsAndShardsAreFixedForEver() {
+        let configuration = JobQueueConfiguration()
+        #expect(JobDigest.hash("") == 1_333_821_562_820_001_167)
+        #expect(JobDigest.of(kind: "click.v1", payload: Array("payload".utf8)) == 2_726_810_478_521_621_681)
+        #expect(["order-1", "order-2", "order-3", "a", ""].map(configuration.shard) == [0, 14, 11, 3, 15])
+    }
+
+    @Test func kindAndPayloadBothCountInADigest() {
+        let digests = [
+            JobDigest.of(kind: "a", payload: [1]), JobDigest.of(kind: "b", payload: [1]),
+            JobDigest.of(kind: "a", payload: [1, 0]), JobDigest.of(kind: "a", payload: [0, 1]),
+            JobDigest.of(kind: "a", payload: [UInt8](repeating: 0, count: 8)),
+            JobDigest.of(kind: "a", payload: [UInt8](repeating: 0, count: 16)),
+        ]
+        #expect(Set(digests).count == digests.count)
+    }
+
+    @Test func shardsAreUsedEvenly() {
+        let configuration = JobQueueConfiguration()
+        var counts = Array(repeating: 0, count: 16)
+        for number in 0..<16_000 { counts[configuration.shard(of: "order-\(number)")] += 1 }
+        #expect(counts.allSatisfy { (850...1150).contains($0) }, "\(counts)")
+    }
+}

@@ -1,0 +1,331 @@
+import Core
+import EventLoop
+import Glibc
+import Redis
+import TestSupport
+import Testing
+
+@testable import JobQueue
+
+/// Random commands against a real Redis and the pure model, compared after each step.
+///
+/// A failure prints its seed; `TRIBUTARY_SEED=<seed> swift test --filter ModelTests` runs it again. What depends on time
+/// may differ then: the commands are the same, the moments are not.
+struct ModelTests {
+    init() { Loop.startThread() }
+
+    private static var seeds: [UInt64] {
+        if let text = getenv("TRIBUTARY_SEED"), let seed = UInt64(String(cString: text)) { return [seed] }
+        return [1, 2, 3, .random(in: 4 ... .max)]
+    }
+
+    @Loop @Test(arguments: seeds)
+    func randomCommandsLeaveRedisAsTheModelSays(seed: UInt64) async throws {
+        let fixture = try await QueueFixture.make { $0.lease = .milliseconds(30) }
+        var walk = ModelWalk(fixture: fixture, random: Seeded(state: seed))
+        // Until it has seen what it is for, and some time more.
+        var step = 0
+        while step < 1500 || (walk.seen.count < ModelWalk.Sight.allCases.count && step < 10_000) {
+            step += 1
+            let command = try await walk.step()
+            if let difference = try await walk.difference() {
+                Issue.record("seed \(seed), step \(step), \(command): \(difference)")
+                return
+            }
+        }
+        #expect(walk.seen.count == ModelWalk.Sight.allCases.count, "seed \(seed) saw only \(walk.seen)")
+    }
+}
+
+/// One random walk: chooses a command, gives it to Redis and to the model.
+@Loop
+struct ModelWalk {
+    enum Sight: CaseIterable { case added, conflict, leasedAlone, stale, died, quarantined, redriven, restarted, held }
+
+    private let fixture: QueueFixture
+    private var random: Seeded
+    private var model: QueueModel
+    private var run = "run-0"
+    private var runs = 0
+    private var steps = 0
+    /// Leases as workers know them, some of them past.
+    private var known: [(fence: Int64, token: String, ids: [String])] = []
+    private(set) var seen: Set<Sight> = []
+    private let name = QueueName.conversions
+
+    init(fixture: QueueFixture, random: Seeded) {
+        self.fixture = fixture
+        self.random = random
+        model = QueueModel(
+            leaseMilliseconds: fixture.configuration.lease.milliseconds, crashesMax: fixture.configuration.crashesMax)
+    }
+
+    private var context: QueueContext { fixture.queue.context }
+
+    private mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+
+    mutating func step() async throws -> String {
+        steps += 1
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<25: return try await enqueue()
+        case 25..<55: return try await lease()
+        case 55..<80: return try await settle()
+        case 80..<87: return try await tick()
+        case 87..<92: return try await extend()
+        case 92..<95: return try await operate()
+        case 95..<97: return try await pause()
+        case 97: return restart()
+        default: return try await wait()
+        }
+    }
+
+    private mutating func enqueue() async throws -> String {
+        let jobs = (0..<Int.random(in: 1...6, using: &random)).map { _ in
+            (
+                id: "job-\(steps / 40)-\(Int.random(in: 0..<15, using: &random))",
+                payload: chance(90) ? "payload" : "other",
+                delay: chance(70) ? Int64(0) : Int64.random(in: 1...25, using: &random),
+                maxAttempts: Int.random(in: 1...3, using: &random)
+            )
+        }
+        var arguments: [RedisArgument] = ["0", RedisArgument(jobs.count), "1"]
+        for job in jobs {
+            let new = NewJob.test(job.id, name, payload: job.payload, maxAttempts: job.maxAttempts)
+            arguments += [.string(job.id), .integer(job.delay), .bytes(JobRecord.body(of: new))]
+        }
+        let codes = try await context.run(QueueScript.enqueue, name, shard: 0, arguments)[0]?.string ?? ""
+        // The script's time stands in the records it made.
+        var now: Int64 = 0
+        if let index = codes.utf8.firstIndex(of: UInt8(ascii: "a")) {
+            let added = jobs[codes.utf8.distance(from: codes.startIndex, to: index)]
+            let bytes = try await fixture.connection.command(["HGET", fixture.key("jobs", name), .string(added.id)])
+                .bytes
+            now = JobRecord(bytes ?? [])?.enqueuedAt.rawValue ?? 0
+            seen.insert(.added)
+        }
+        let expected = model.enqueue(jobs, now: now)
+        if expected != codes { throw TestSupportError("enqueue answered \(codes), not \(expected)") }
+        if codes != codes.lowercased() { seen.insert(.conflict) }
+        return "enqueue \(jobs)"
+    }
+
+    private mutating func lease() async throws -> String {
+        guard model.leases.count < 15 else { return "no lease" }
+        let token = Lease.text(ofToken: random.next())
+        let max = Int.random(in: 1...5, using: &random)
+        let alone = chance(50)
+        let answer = try await context.run(
+            QueueScript.lease, name, shard: 0,
+            [
+                .string(run), .string(token), "worker", .integer(model.leaseMilliseconds), RedisArgument(max),
+                alone ? "1" : "0", RedisArgument(model.crashesMax), "0",
+            ])
+        guard let now = answer[2]?.integer else { throw TestSupportError("no time") }
+        noteQuarantined(answer[9])
+        let fence = model.lease(now: now, run: run, token: token, max: max, mayTakeAlone: alone)
+        noteHold(now)
+        let leased = fence.flatMap { model.leases[$0] }
+        let ids = (answer[7]?.string ?? "").split(separator: " ").map(String.init)
+        if ids != leased?.ids ?? [] || (fence ?? 0) != answer[1]?.integer {
+            throw TestSupportError("leased \(ids), not \(leased?.ids ?? [])")
+        }
+        if let fence, let leased {
+            known.append((fence, token, leased.ids))
+            if known.count > 20 { known.removeFirst() }
+            if leased.isAlone { seen.insert(.leasedAlone) }
+        }
+        return "lease \(max) alone \(alone)"
+    }
+
+    private mutating func settle() async throws -> String {
+        guard let lease = known.randomElement(using: &random) else { return "nothing to settle" }
+        var completed: [String] = []
+        var others: [(id: String, verdict: QueueModel.Verdict)] = []
+        for id in lease.ids where chance(80) {
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<5: completed.append(id)
+            case 5, 6: others.append((id, .retry(delay: chance(50) ? 0 : Int64.random(in: 1...20, using: &random))))
+            case 7: others.append((id, .bury))
+            case 8: others.append((id, .giveBack))
+            default: others.append((id, .snooze(delay: Int64.random(in: 0...20, using: &random))))
+            }
+        }
+        let isForged = chance(3)
+        let token = isForged ? "0000000000000000" : lease.token
+        var arguments: [RedisArgument] = [
+            "1", 43_200_000, 1_000_000, "0", "1", .integer(lease.fence), .string(token),
+            RedisArgument(completed.count), RedisArgument(others.count),
+        ]
+        arguments += completed.map { .string($0) }
+        for id in completed {
+            let digest = JobDigest.of(kind: "test.v1", payload: Array((model.jobs[id]?.payload ?? "").utf8))
+            arguments.append(.bytes(JobRecord.bytes(ofDigest: digest)))
+        }
+        for (id, verdict) in others {
+            let (letter, delay): (RedisArgument, Int64) =
+                switch verdict {
+                case .retry(let delay): ("r", delay)
+                case .bury, .complete: ("b", 0)
+                case .giveBack: ("g", 0)
+                case .snooze(let delay): ("s", delay)
+                }
+            arguments += [.string(id), letter, .integer(delay), "message"]
+        }
+        let answer = try await context.run(QueueScript.settle, name, shard: 0, arguments)
+        guard let now = answer[2]?.integer, let stale = answer[0]?.array, let died = answer[1]?.array else {
+            throw TestSupportError("no answer")
+        }
+        let staleIDs = Set(stride(from: 1, to: stale.count, by: 2).compactMap { stale[$0].string })
+        let verdicts = completed.map { (id: $0, verdict: QueueModel.Verdict.complete) } + others
+        let expected = model.settle(fence: lease.fence, token: token, verdicts, now: now)
+        if staleIDs != expected.stale || Set(died.compactMap(\.string)) != expected.died {
+            throw TestSupportError("settle answered \(answer), not \(expected)")
+        }
+        if !staleIDs.isEmpty { seen.insert(.stale) }
+        if !died.isEmpty { seen.insert(.died) }
+        return "settle \(lease.fence) \(verdicts)"
+    }
+
+    private mutating func tick() async throws -> String {
+        let answer = try await context.run(
+            QueueScript.tick, name, shard: 0,
+            [.string(run), .integer(model.leaseMilliseconds), RedisArgument(model.crashesMax), "0"])
+        guard let now = answer[0]?.integer else { throw TestSupportError("no time") }
+        noteQuarantined(answer[5])
+        model.keepUp(now: now, run: run)
+        noteHold(now)
+        return "tick"
+    }
+
+    private mutating func extend() async throws -> String {
+        guard let lease = known.randomElement(using: &random), model.leases[lease.fence] != nil else {
+            return "no lease"
+        }
+        let answer = try await context.run(
+            QueueScript.extend, name, shard: 0,
+            [.integer(model.leaseMilliseconds), .integer(lease.fence), .string(lease.token)])
+        let score = try await fixture.connection.command([
+            "ZSCORE", fixture.key("expiries", name), .integer(lease.fence),
+        ])
+        guard answer.string == "+", let expiry = score.integer else { throw TestSupportError("not extended") }
+        model.extend(lease.fence, now: expiry - model.leaseMilliseconds)
+        return "extend \(lease.fence)"
+    }
+
+    private mutating func operate() async throws -> String {
+        guard let id = model.dead.keys.sorted().randomElement(using: &random) else { return "none is dead" }
+        if chance(60) {
+            _ = try await context.run(QueueScript.redrive, name, shard: 0, [.string(id), "0"])
+            model.redrive(id)
+            seen.insert(.redriven)
+            return "redrive \(id)"
+        }
+        _ = try await context.run(QueueScript.discard, name, shard: 0, ["1", .string(id)])
+        model.delete(id)
+        return "delete \(id)"
+    }
+
+    private mutating func pause() async throws -> String {
+        // Rarely paused, and soon resumed.
+        let paused = !model.isPaused && chance(30)
+        _ = try await context.run(QueueScript.pause, name, shard: 0, [paused ? "1" : "0"])
+        model.isPaused = paused
+        return paused ? "pause" : "resume"
+    }
+
+    /// Redis says another run id from here on, as after a restart.
+    private mutating func restart() -> String {
+        guard chance(30) else { return "nothing" }
+        runs += 1
+        run = "run-\(runs)"
+        seen.insert(.restarted)
+        return "restart"
+    }
+
+    /// Lets some time pass, so that leases expire and jobs become due.
+    private mutating func wait() async throws -> String {
+        let end = Loop.monotonicMilliseconds + Int64.random(in: 1...20, using: &random)
+        try await eventually { Loop.monotonicMilliseconds >= end }
+        return "wait"
+    }
+
+    private mutating func noteQuarantined(_ value: RedisValue?) {
+        if value?.array?.isEmpty == false { seen.insert(.quarantined) }
+    }
+
+    private mutating func noteHold(_ now: Int64) {
+        if model.hold > now { seen.insert(.held) }
+    }
+
+    // MARK: Comparison
+
+    /// What Redis holds that the model does not, or the other way round; `nil` when they agree.
+    func difference() async throws -> String? {
+        if let broken = model.brokenInvariant() { return broken }
+        var found = QueueModel(leaseMilliseconds: model.leaseMilliseconds, crashesMax: model.crashesMax)
+        // All of it in one round trip.
+        async let ready = fixture.strings("LRANGE", fixture.key("ready", name), 0, -1)
+        async let alone = fixture.strings("LRANGE", fixture.key("alone", name), 0, -1)
+        async let scheduled = scores("scheduled")
+        async let dead = scores("dead")
+        async let expiries = scores("expiries")
+        async let leaseFields = fixture.strings("HGETALL", fixture.key("leases", name))
+        async let jobs = fixture.connection.command(["HGETALL", fixture.key("jobs", name)])
+        async let meta = fixture.connection.command([
+            "HMGET", fixture.key("meta", name), "run", "fence", "alive", "check", "hold", "paused",
+        ])
+        found.ready = try await ready
+        found.alone = try await alone
+        found.scheduled = try await scheduled
+        found.dead = try await dead
+        for (fence, expiry) in try await expiries { found.expiries[Int64(fence) ?? 0] = expiry }
+        let leases = try await leaseFields
+        for index in stride(from: 0, to: leases.count, by: 2) {
+            let lines = leases[index + 1].split(separator: "\n")
+            let head = lines[0].split(separator: " ").map(String.init)
+            found.leases[Int64(leases[index]) ?? 0] = QueueModel.Lease(
+                token: head[0], isAlone: head[1] == "1", run: head[2],
+                ids: lines[1].split(separator: " ").map(String.init))
+        }
+        try read(jobs: try await jobs, into: &found)
+        try read(meta: try await meta, into: &found)
+        found.remembered = model.remembered
+        if found == model { return nil }
+        return "Redis has \(found), the model \(model)"
+    }
+
+    private func scores(_ suffix: String) async throws -> [String: Int64] {
+        let values = try await fixture.strings("ZRANGE", fixture.key(suffix, name), 0, -1, "WITHSCORES")
+        var scores: [String: Int64] = [:]
+        for index in stride(from: 0, to: values.count, by: 2) { scores[values[index]] = Int64(values[index + 1]) }
+        return scores
+    }
+
+    private func read(jobs: RedisValue, into found: inout QueueModel) throws {
+        let fields = jobs.array ?? []
+        for index in stride(from: 0, to: fields.count, by: 2) {
+            guard let id = fields[index].string, let bytes = fields[index + 1].bytes, let record = JobRecord(bytes)
+            else {
+                throw TestSupportError("an unreadable record")
+            }
+            // The history keeps five; the model counts them all. Whether it died alone shows at its redrive only.
+            let known = model.jobs[id]
+            found.jobs[id] = QueueModel.Job(
+                payload: String(decoding: record.payload, as: UTF8.self), attempt: record.attempt,
+                crashes: record.crashes, maxAttempts: record.maxAttempts,
+                failures: record.failures.count == 5 ? max(5, known?.failures ?? 5) : record.failures.count,
+                isQuarantined: record.isQuarantined, diedAlone: known?.diedAlone ?? false)
+        }
+    }
+
+    private func read(meta: RedisValue, into found: inout QueueModel) throws {
+        let values = meta.array ?? []
+        guard values.count == 6 else { throw TestSupportError("no meta") }
+        found.run = values[0].string
+        found.fence = values[1].integer ?? 0
+        found.alive = values[2].integer ?? 0
+        found.check = values[3].integer ?? 0
+        found.hold = values[4].integer ?? 0
+        found.isPaused = values[5].string == "1"
+    }
+}

@@ -1,0 +1,102 @@
+import Core
+import EventLoop
+import Redis
+import TestSupport
+
+@testable import JobQueue
+
+/// A queue of its own on a real Redis: one shard unless a test asks for more, kept apart by its prefix.
+@Loop
+struct QueueFixture {
+    let redis: PrivateRedis
+    let connection: RedisConnection
+    let queue: JobQueue
+    let configuration: JobQueueConfiguration
+
+    /// On the shared Redis, or on one that the test may stop and restart.
+    static func make(
+        on redis: PrivateRedis? = nil, _ configure: (inout JobQueueConfiguration) -> Void = { _ in }
+    ) async throws -> QueueFixture {
+        let server = if let redis { redis } else { try await TestServers.redis }
+        var configuration = JobQueueConfiguration()
+        configuration.prefix = uniqueName("queue")
+        configuration.shardCount = 1
+        configuration.workerName = "worker-1"
+        configure(&configuration)
+        return try await QueueFixture(redis: server, configuration: configuration)
+    }
+
+    private init(redis: PrivateRedis, configuration: JobQueueConfiguration) async throws {
+        self.redis = redis
+        self.configuration = configuration
+        connection = try await Self.connect(to: redis, purpose: "test")
+        queue = JobQueue(connection: connection, configuration: configuration)
+    }
+
+    /// Another process' view of the same queue.
+    func another(_ configure: (inout JobQueueConfiguration) -> Void = { _ in }) async throws -> QueueFixture {
+        var configuration = configuration
+        configuration.workerName = "worker-2"
+        configure(&configuration)
+        return try await QueueFixture(redis: redis, configuration: configuration)
+    }
+
+    static func connect(to redis: PrivateRedis, purpose: String) async throws -> RedisConnection {
+        let connection = RedisConnection(
+            try RedisConfiguration(host: redis.host, port: redis.port), purpose: purpose)
+        connection.start()
+        try await connection.waitUntilReady(within: .seconds(10))
+        return connection
+    }
+
+    func key(_ suffix: String, _ name: QueueName = .webhooks, shard: Int = 0) -> RedisArgument {
+        .string("\(configuration.prefix):{\(shard)}:\(name.rawValue):\(suffix)")
+    }
+
+    func strings(_ command: RedisArgument...) async throws -> [String] {
+        try await connection.command(command).array?.compactMap(\.string) ?? []
+    }
+
+    func integer(_ command: RedisArgument...) async throws -> Int64? {
+        try await connection.command(command).integer
+    }
+
+    /// Leases, as a worker that holds nothing would.
+    func lease(_ name: QueueName = .webhooks, max: Int = 100, alone: Bool = true) async throws -> LeaseBatch? {
+        try await queue.lease(name, shard: 0, max: max, mayTakeAlone: alone).batch
+    }
+
+    /// Looks until the queue is in the wanted state; its leases expire and its delays pass meanwhile.
+    func tickUntil(
+        _ name: QueueName = .webhooks, _ condition: (LeaseAnswer) -> Bool, line: Int = #line
+    ) async throws {
+        let deadline = Loop.monotonicMilliseconds + 10_000
+        while !condition(try await queue.tick(name, shard: 0)) {
+            guard Loop.monotonicMilliseconds < deadline else {
+                throw TestSupportError("the queue did not get there in 10 s (line \(line))")
+            }
+        }
+    }
+
+    /// The writes Redis has seen, to prove that something writes nothing.
+    func writes() async throws -> Int64 {
+        let info = try await connection.command(["INFO", "persistence"]).string ?? ""
+        let line = info.split(separator: "\r\n").first { $0.hasPrefix("rdb_changes_since_last_save:") }
+        return line.flatMap { Int64($0.drop { $0 != ":" }.dropFirst()) } ?? -1
+    }
+}
+
+extension NewJob {
+    static func test(
+        _ id: String, _ queue: QueueName = .webhooks, payload: String = "payload", delay: Duration = .zero,
+        maxAttempts: Int = 10, shardKey: String = "key"
+    ) -> NewJob {
+        NewJob(
+            id: id, queue: queue, kind: "test.v1", payload: Array(payload.utf8), shardKey: shardKey, delay: delay,
+            maxAttempts: maxAttempts)
+    }
+
+    static func tests(_ count: Int, _ queue: QueueName = .webhooks) -> [NewJob] {
+        (0..<count).map { .test("job-\($0)", queue) }
+    }
+}

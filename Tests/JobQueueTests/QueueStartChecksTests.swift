@@ -1,0 +1,79 @@
+import EventLoop
+import JobQueue
+import Redis
+import TestSupport
+import Testing
+
+struct QueueStartChecksTests {
+    init() { Loop.startThread() }
+
+    private static let good = [
+        "maxmemory": "0", "maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "always",
+        "no-appendfsync-on-rewrite": "no",
+    ]
+
+    @Test(arguments: [
+        ("maxmemory-policy", "allkeys-lru", StartFinding.Severity.warning),
+        ("appendonly", "no", .refusal), ("appendfsync", "everysec", .refusal), ("appendfsync", "no", .refusal),
+        ("no-appendfsync-on-rewrite", "yes", .refusal),
+    ])
+    func aSettingThatLosesAcknowledgedJobsIsFound(name: String, value: String, severity: StartFinding.Severity) {
+        #expect(QueueStartChecks.check(Self.good, durability: .always).isEmpty)
+        var settings = Self.good
+        settings[name] = value
+        #expect(QueueStartChecks.check(settings, durability: .always).map(\.severity) == [severity])
+    }
+
+    @Test func evictionUnderALimitIsRefusedEvenForDevelopment() {
+        var settings = Self.good
+        settings["maxmemory"] = "1000000"
+        settings["maxmemory-policy"] = "volatile-lru"
+        #expect(QueueStartChecks.check(settings, durability: .any).map(\.severity) == [.refusal])
+    }
+
+    @Test func whatIsAskedForDecidesBetweenWarningAndRefusal() {
+        var settings = Self.good
+        settings["appendfsync"] = "everysec"
+        #expect(QueueStartChecks.check(settings, durability: .everySecond).isEmpty)
+        settings["appendonly"] = "no"
+        #expect(QueueStartChecks.check(settings, durability: .everySecond).map(\.severity) == [.refusal])
+        #expect(QueueStartChecks.check(settings, durability: .any).map(\.severity) == [.warning])
+    }
+
+    @Loop @Test func theNumberOfShardsIsFixedByTheFirstProcess() async throws {
+        let redis = try await TestServers.redis
+        let connection = try await QueueFixture.connect(to: redis, purpose: "test")
+        var configuration = JobQueueConfiguration()
+        configuration.prefix = uniqueName("queue")
+        for _ in 0..<2 {
+            let findings = try await QueueStartChecks.run(
+                connection: connection, configuration: configuration, durability: .any)
+            #expect(findings.allSatisfy { $0.severity == .warning })
+        }
+        configuration.shardCount = 8
+        let findings = try await QueueStartChecks.run(
+            connection: connection, configuration: configuration, durability: .any)
+        #expect(findings.first?.severity == .refusal)
+        #expect(findings.first?.message.contains("16 shards") == true)
+        _ = try await connection.command(["SET", .string("\(configuration.prefix):layout"), "2 8"])
+        let newer = try await QueueStartChecks.run(
+            connection: connection, configuration: configuration, durability: .any)
+        #expect(newer.first?.message.contains("layout in Redis is 2") == true)
+    }
+
+    @Test func aConfigurationNamesAllItsProblemsAtOnce() {
+        var configuration = JobQueueConfiguration()
+        #expect(configuration.problems().isEmpty)
+        configuration.prefix = "a{b}"
+        configuration.shardCount = 0
+        configuration.lease = .milliseconds(1)
+        #expect(configuration.problems().count == 3)
+    }
+
+    @Test func faultsHaveNames() {
+        #expect(QueueFaults(named: "skip-leased-alone") == .skipLeasedAlone)
+        #expect(QueueFaults(named: "skip-digest-check") == .skipDigestCheck)
+        #expect(QueueFaults(named: "drop-follow-ups") == .dropFollowUps)
+        #expect(QueueFaults(named: "none") == nil)
+    }
+}
