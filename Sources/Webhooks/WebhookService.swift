@@ -8,7 +8,7 @@ import Ledger
 @Loop
 package enum WebhookService {
     /// Refuses a database whose schema is not this binary's.
-    package static let schemaCheck: FleetProcess.StartCheck = { fleet in
+    nonisolated package static let schemaCheck: FleetProcess.StartCheck = { fleet in
         do {
             try await Migrator(pool: fleet.postgres).requireCurrentSchema()
             return []
