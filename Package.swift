@@ -104,6 +104,12 @@ let package = Package(
         tests("RedisTests", uses: ["Redis", "EventLoop", "Core"]),
         tests("PostgresTests", uses: ["Postgres", "EventLoop", "Core"]),
         tests("JobQueueTests", uses: ["JobQueue", "Redis", "EventLoop", "Core"]),
+        tests(
+            "WebhooksTests",
+            uses: [
+                "Webhooks", "Fleet", "HTTPClient", "HTTPServer", "JobQueue", "Ledger", "Postgres", "Redis", "Crypto",
+                "EventLoop", "Core",
+            ]),
         tests("TelemetryTests", uses: ["Telemetry", "EventLoop", "Core"]),
         tests(
             "FleetRoomTests",

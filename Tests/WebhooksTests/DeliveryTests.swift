@@ -1,0 +1,169 @@
+import Core
+import EventLoop
+import HTTPServer
+import JobQueue
+import TestSupport
+import Testing
+
+@testable import Webhooks
+
+@Suite struct DeliveryTests {
+    init() { Loop.startThread() }
+
+    @Loop @Test func itIsDeliveredOnceSignedAndAsItWasStored() async throws {
+        try await DeliveryFixture.run { fixture in
+            try fixture.startWorker()
+            let id = try await fixture.owe()
+            try await fixture.enqueue(id)
+            try await fixture.untilState(id, "delivered 1")
+            try await eventually { try await fixture.jobState(id) == nil }
+            try await fixture.enqueue(id)
+            try await eventually { try await fixture.jobState(id) == nil }
+            #expect(fixture.receiver.requests.count == 1)
+            let request = try #require(fixture.receiver.requests.first)
+            #expect(request.method == "POST" && request.path == "/hooks" && request.body == DeliveryFixture.body)
+            #expect(request.headers["content-type"] == "application/json")
+            let eventID = try #require(request.headers["webhook-id"])
+            let timestamp = try #require(request.headers["webhook-timestamp"].flatMap { Int64($0) })
+            #expect(eventID == "msg_\(id)" && abs(timestamp - Loop.wallClock.rawValue / 1000) < 60)
+            #expect(
+                request.headers["webhook-signature"]
+                    == WebhookSignature.v1(
+                        id: eventID, timestamp: timestamp, body: DeliveryFixture.body, secret: fixture.secret))
+            #expect(
+                request.headers["X-Webhook-Signature"]
+                    == WebhookSignature.bodyOnly(DeliveryFixture.body, secret: fixture.secret))
+            #expect(try await fixture.attempts(id) == ["1:-:200:t"])
+        }
+    }
+
+    @Loop @Test func aFailedOneIsTriedAgainWithTheSameIDAndBytes() async throws {
+        try await DeliveryFixture.run(answers: [HTTPResponse(status: 500), HTTPResponse(status: 204)]) { fixture in
+            try fixture.startWorker()
+            let id = try await fixture.owe()
+            try await fixture.enqueue(id)
+            try await fixture.untilState(id, "delivered 2")
+            let requests = fixture.receiver.requests
+            #expect(requests.count == 2 && requests[0].body == requests[1].body)
+            #expect(Set(requests.map { $0.headers["webhook-id"] }) == ["msg_\(id)"])
+            #expect(try await fixture.attempts(id) == ["1:status:500:t", "2:-:204:t"])
+        }
+    }
+
+    @Loop @Test func afterTheLastAttemptItIsDead() async throws {
+        try await DeliveryFixture.run(answers: [HTTPResponse(status: 503)]) { fixture in
+            try fixture.startWorker()
+            let id = try await fixture.owe()
+            try await fixture.enqueue(id)
+            try await fixture.untilState(id, "dead 3 attempts_exhausted")
+            try await eventually { try await fixture.jobState(id, attempt: 2) == nil }
+            #expect(fixture.receiver.requests.count == 3)
+            #expect(try await fixture.jobState(id, attempt: 3) == nil)
+        }
+    }
+
+    @Loop @Test func aRedirectIsNotFollowed() async throws {
+        try await DeliveryFixture.run(answers: [HTTPResponse(status: 307, headers: ["Location": "/elsewhere"])]) {
+            fixture in
+            try fixture.startWorker(schedule: DeliverySchedule(waits: [.zero]))
+            let id = try await fixture.owe()
+            try await fixture.enqueue(id)
+            try await fixture.untilState(id, "dead 1 attempts_exhausted")
+            #expect(fixture.receiver.requests.map(\.path) == ["/hooks"])
+        }
+    }
+
+    /// Requests for a delivery that has been delivered when its job comes.
+    @Loop private func requestsForADeliveredRow(_ faults: WebhookFaults) async throws -> Int {
+        var count = 0
+        try await DeliveryFixture.run(faults: faults) { fixture in
+            try fixture.startWorker()
+            let id = try await fixture.owe(status: "delivered")
+            try await fixture.enqueue(id)
+            try await eventually { try await fixture.jobState(id) == nil }
+            #expect(try await fixture.state(id) == "delivered 0", "no result changes what has ended")
+            count = fixture.receiver.requests.count
+        }
+        return count
+    }
+
+    @Loop @Test func whatIsDeliveredIsNotSentAgain() async throws {
+        #expect(try await requestsForADeliveredRow([]) == 0)
+    }
+
+    @Loop @Test func faultSkipOwedLookSendsWhatIsNotOwed() async throws {
+        #expect(try await requestsForADeliveredRow(.skipOwedLook) == 1)
+    }
+
+    @Loop @Test func retryAfterPausesTheWholeEndpointAndUsesNoAttempt() async throws {
+        let answer = HTTPResponse(status: 429, headers: ["Retry-After": "3600"])
+        try await DeliveryFixture.run(answers: [answer]) { fixture in
+            try fixture.startWorker()
+            let first = try await fixture.owe()
+            try await fixture.enqueue(first)
+            try await eventually { try await fixture.jobState(first) == .scheduled }
+            #expect(try await fixture.state(first) == "owed 0")
+            let pausedUntil = try #require(try await fixture.endpoint().pausedUntil)
+            #expect(pausedUntil.since(Loop.wallClock) > .seconds(3500))
+            let second = try await fixture.owe()
+            try await fixture.enqueue(second)
+            try await eventually { try await fixture.jobState(second) == .scheduled }
+            #expect(fixture.receiver.requests.count == 1)
+            #expect(try await fixture.attempts(second).isEmpty)
+        }
+    }
+
+    @Loop @Test func afterThePauseItIsDeliveredByTheSameAttempt() async throws {
+        let pause = HTTPResponse(status: 503, headers: ["Retry-After": "1"])
+        try await DeliveryFixture.run(answers: [pause, HTTPResponse(status: 200)]) { fixture in
+            try fixture.startWorker()
+            let id = try await fixture.owe()
+            try await fixture.enqueue(id)
+            try await fixture.untilState(id, "delivered 1")
+            #expect(try await fixture.attempts(id) == ["1:status:503:t", "1:-:200:t"])
+        }
+    }
+
+    @Loop @Test func goneDisablesTheEndpointAndCancelsWhatComes() async throws {
+        try await DeliveryFixture.run(answers: [HTTPResponse(status: 410)]) { fixture in
+            try fixture.startWorker()
+            let first = try await fixture.owe()
+            try await fixture.enqueue(first)
+            try await fixture.untilState(first, "dead 1 endpoint_gone")
+            let endpoint = try await fixture.endpoint()
+            #expect(!endpoint.isEnabled && endpoint.disabledReason == "it answered 410")
+            let second = try await fixture.owe()
+            try await fixture.enqueue(second)
+            try await fixture.untilState(second, "cancelled 0 endpoint_disabled")
+            #expect(fixture.receiver.requests.count == 1)
+        }
+    }
+
+    @Loop @Test func anAddressThatPolicyRefusesIsFinal() async throws {
+        try await DeliveryFixture.run { fixture in
+            try fixture.startWorker(allowing: [])
+            let id = try await fixture.owe()
+            try await fixture.enqueue(id)
+            try await fixture.untilState(id, "dead 1 blocked_destination")
+            #expect(fixture.receiver.requests.isEmpty)
+        }
+    }
+
+    @Loop @Test func aJobThatComesAfterItsAttemptMakesWayForTheNext() async throws {
+        try await DeliveryFixture.run(answers: [HTTPResponse(status: 500)]) { fixture in
+            try fixture.startWorker(schedule: DeliverySchedule(waits: [.zero, .seconds(3600)]))
+            let id = try await fixture.owe()
+            try await fixture.enqueue(id)
+            try await eventually { try await fixture.jobState(id, attempt: 1) == .scheduled }
+            // As after a loss of what the queue remembers: the first job again, under another name.
+            _ = try await fixture.queue.enqueue(
+                NewJob(
+                    id: "again", queue: .webhooks, kind: DeliveryJob.kind,
+                    payload: DeliveryJob.make(id, endpointID: fixture.endpointID, attempt: 0).payload,
+                    shardKey: fixture.endpointID.description))
+            try await eventually { try await fixture.queue.find("again", in: .webhooks) == nil }
+            #expect(fixture.receiver.requests.count == 1)
+            #expect(try await fixture.state(id) == "owed 1")
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import EventLoop
+import HTTPServer
+
+/// A partner's server: answers as the test says and keeps what it got.
+@Loop
+final class Receiver {
+    private(set) var requests: [HTTPRequest] = []
+    /// Given one after the other; the last one for ever.
+    var answers: [HTTPResponse]
+    private var server: HTTPServer?
+
+    private final class Link { weak var receiver: Receiver? }
+
+    init(_ answers: [HTTPResponse]) throws {
+        self.answers = answers
+        let link = Link()
+        let server = HTTPServer { request in link.receiver?.answer(request) ?? HTTPResponse(status: 500) }
+        link.receiver = self
+        try server.start()
+        self.server = server
+    }
+
+    var url: String { "http://127.0.0.1:\(server?.port ?? 0)/hooks" }
+
+    func stop() async {
+        await server?.stop(deadline: .seconds(1))
+        server = nil
+    }
+
+    private func answer(_ request: HTTPRequest) -> HTTPResponse {
+        requests.append(request)
+        return answers.count > 1 ? answers.removeFirst() : answers[0]
+    }
+}
