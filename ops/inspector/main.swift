@@ -1,1 +1,6 @@
-print("not built yet")
+import EventLoop
+import Glibc
+import Inspector
+
+Task { @Loop in exit(await Inspector.run(Array(CommandLine.arguments.dropFirst()))) }
+Loop.run()

@@ -4,7 +4,19 @@
 Everything is real: orders are posted to the ingest as shops post them, the hold is ended by the batch command's --now, and
 webhooks are taken from the receiver's own record of what it verified. Exit 0 only if every check held.
 """
-import argparse, base64, datetime, hashlib, hmac, http.client, json, os, pathlib, subprocess, sys, time, uuid
+import argparse
+import base64
+import datetime
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import uuid
 
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
@@ -95,16 +107,16 @@ class Demonstration:
 
     def prepare(self):
         self.chapter("Partners, products, keys")
-        secrets = {}
+        endpoints = json.loads(pathlib.Path(self.options.endpoints).read_text())
         for code, name, tier in (("PARTNER001", "Ada's Blog", "bronze"), ("GOLD001", "Gold Review", "gold")):
             self.tributary("partner", "add", "--code", code, "--name", name, "--tier", tier)
             endpoint = self.tributary("endpoint", "add", "--partner", code, "--events", "commission.*,conversion.*",
                                       "--url", f"http://127.0.0.1:{self.options.receiver_port}/{code.lower()}")
-            secrets[f"/{code.lower()}"] = endpoint["secret"]
+            endpoints[f"/{code.lower()}"] = {"secrets": [endpoint["secret"]]}
             self.say(f"{code} ({tier}) gets signed webhooks at {endpoint.get('url', code.lower())}")
-        temporary = pathlib.Path(self.options.secrets + ".new")
-        temporary.write_text(json.dumps(secrets))
-        temporary.rename(self.options.secrets)
+        temporary = pathlib.Path(self.options.endpoints + ".new")
+        temporary.write_text(json.dumps(endpoints))
+        temporary.rename(self.options.endpoints)
         self.tributary("product", "add", "--id", "product-uuid-123", "--name", "Winter coat")
         self.tributary("product", "add", "--id", "prod-001", "--name", "Scarf")
         for source in ("demo-shop",):
@@ -137,7 +149,7 @@ class Demonstration:
         story = self.wait_for("commission", order, "demo-shop", lambda s: s["commissions"])
         commission = story["commissions"][0]
         self.check("conversion", story["conversion"]["status"], "confirmed")
-        self.check("commission", (commission["status"], commission["amount"], commission["currency"]),
+        self.check("commission", (commission["status"], str(commission["amountMinor"]), commission["currency"]),
                    ("pending", self.options.first_commission, "KRW"))
         self.say(f"held until {commission['holdUntil']}")
 
@@ -186,13 +198,13 @@ class Demonstration:
                    productPrice=100000, quantity=1, currency="KRW", isNewCustomer=False)
         self.event("demo-shop", "confirmed", order)
         story = self.wait_for("commission", order, "demo-shop", lambda s: s["commissions"])
-        self.check("commission", story["commissions"][0]["amount"], "10000")
+        self.check("commission", story["commissions"][0]["amountMinor"], 10000)
         self.event("demo-shop", "refunded", order, refundId="refund-1", refundAmount=50000, refundQuantity=0)
         story = self.wait_for("refund", order, "demo-shop", lambda s: s["conversion"]["status"] == "partial_refund"
                               and s["order"]["pricedSeq"] == s["order"]["factsSeq"])
         self.check("conversion", (story["conversion"]["status"], story["conversion"]["refundedAmountMinor"]),
                    ("partial_refund", 50000))
-        self.check("commission", story["commissions"][0]["amount"], "5000")
+        self.check("commission", story["commissions"][0]["amountMinor"], 5000)
 
     def automation(self):
         self.chapter("The automation scenario: created, confirmed, cancelled before the hold ends")
@@ -238,8 +250,8 @@ class Demonstration:
                                   lambda s: s["commissions"] and s["conversion"]["status"] == wanted["conversion"]
                                   and s["order"]["pricedSeq"] == s["order"]["factsSeq"])
             self.check("conversion", story["conversion"].get("status"), wanted["conversion"])
-            self.check("commission", [(c["amount"], c["currency"]) for c in story["commissions"]],
-                       [(wanted["commission"], wanted["currency"])])
+            self.check("commission", [(c["amountMinor"], c["currency"]) for c in story["commissions"]],
+                       [(wanted["commissionMinor"], wanted["currency"])])
             wrong = self.post(f"/api/v1/hooks/{platform}/{source}", b"{}", {
                 "X-Shopify-Topic": "orders/create", "X-Shopify-Hmac-Sha256": "bm90IHRoZSBrZXk=",
                 "X-WC-Webhook-Topic": "order.created", "X-WC-Webhook-Signature": "bm90IHRoZSBrZXk="})
@@ -289,14 +301,17 @@ class Demonstration:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ingest-port", type=int, required=True)
-    parser.add_argument("--receiver-port", type=int, required=True)
-    parser.add_argument("--received", required=True, help="the receiver's record, JSON lines")
-    parser.add_argument("--secrets", required=True, help="the file from which the receiver reads its secrets")
-    parser.add_argument("--tributary", required=True, help="the inspector's executable")
+    parser.add_argument("--run", required=True, help="the running fleet, as ops/run writes it to .tributary/run.json")
     parser.add_argument("--first-commission", default=None,
                         help="what Test 1 earns, in won (default: 15000 in November and December, else 5000)")
     options = parser.parse_args()
+    run = json.loads(pathlib.Path(options.run).read_text())
+    os.environ["TRIBUTARY_CONFIG"] = run["configuration"]
+    options.ingest_port = int(run["ingest"].rsplit(":", 1)[1])
+    options.receiver_port = int(run["receiver"].rsplit(":", 1)[1])
+    options.tributary = run["inspector"]
+    options.received = os.path.join(run["state"], "receiver", "journal.jsonl")
+    options.endpoints = os.path.join(run["state"], "receiver", "endpoints.json")
     if options.first_commission is None:
         options.first_commission = "15000" if datetime.date.today().month >= 11 else "5000"
     sys.exit(Demonstration(options).play())
