@@ -83,7 +83,9 @@ extension OrderBook {
         var contexts: [String: PricingContext] = [:]
         for (id, names) in references.sorted(by: { $0.key < $1.key }) {
             guard let programme = programmes[id] else { throw LedgerError.unknownProgramme(id) }
-            guard !names.isEmpty else {
+            // An order that names nothing yet freezes its policies too: what is missing then stays out for ever.
+            let freezes = orders.contains { $0.programme == id && $0.catalogue == nil }
+            guard !names.isEmpty || freezes else {
                 contexts[id] = PricingContext(programme: programme, partners: [], policies: [])
                 continue
             }
