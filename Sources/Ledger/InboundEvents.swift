@@ -10,21 +10,28 @@ struct InboundEvents {
     private var digests: [UUID: [UInt8]]
     private var new: [(envelope: EventEnvelope, state: String, reason: String?)] = []
     private var conflicts: [EventEnvelope] = []
+    private let isForgetful: Bool
 
-    @Loop static func known(_ transaction: PostgresTransaction, _ envelopes: [EventEnvelope]) async throws -> Self {
+    /// - Parameter isForgetful: ``LedgerFaults/skipFactUniqueness``: every event counts as new.
+    @Loop static func known(
+        _ transaction: PostgresTransaction, _ envelopes: [EventEnvelope], isForgetful: Bool
+    ) async throws -> Self {
         var digests: [UUID: [UInt8]] = [:]
         let ids = Set(envelopes.map(\.eventID)).sorted()
         for row in try await transaction.execute(OrderStatements.readInboundDigests, [.uuids(ids)]) {
             digests[try row.uuid(0)] = try row.bytes(1)
         }
-        return Self(digests: digests)
+        return Self(digests: digests, isForgetful: isForgetful)
     }
 
-    private init(digests: [UUID: [UInt8]]) { self.digests = digests }
+    private init(digests: [UUID: [UInt8]], isForgetful: Bool) {
+        self.digests = digests
+        self.isForgetful = isForgetful
+    }
 
     /// Decides about one event; `apply` is asked only for one that is new.
     mutating func settle(_ envelope: EventEnvelope, apply: () -> OrderBook.RecordOutcome) {
-        if let digest = digests[envelope.eventID] {
+        if !isForgetful, let digest = digests[envelope.eventID] {
             if digest == envelope.digest {
                 outcomes.append(.duplicate)
             } else {

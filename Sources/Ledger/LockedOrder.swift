@@ -60,8 +60,16 @@ struct LockedOrder {
         _ body: FactBody, digest: [UInt8], occurredAt: EpochMilliseconds, acceptedAt: EpochMilliseconds, eventID: UUID?,
         ignoringUniqueness: Bool = false
     ) -> Bool {
+        var body = body
         var key = body.key(digest: digest, occurredAt: occurredAt)
-        if ignoringUniqueness { key += "#\(factsSeq + 1)" }
+        if ignoringUniqueness {
+            key += "#\(factsSeq + 1)"
+            // Without this the fold itself would still count a refund once, by its id.
+            if case .refund(var refund) = body {
+                refund.refundID += "#\(factsSeq + 1)"
+                body = .refund(refund)
+            }
+        }
         guard keys.insert(FactIdentity(kind: body.kind, key: key)).inserted else { return false }
         factsSeq += 1
         let fact = OrderFact(

@@ -34,7 +34,8 @@ extension OrderBook {
             let now = Loop.wallClock
             var orders = try await self.ensureAndLoad(transaction, envelopes)
             let positions = Dictionary(uniqueKeysWithValues: orders.indices.map { (orders[$0].id, $0) })
-            var inbound = try await InboundEvents.known(transaction, envelopes)
+            var inbound = try await InboundEvents.known(
+                transaction, envelopes, isForgetful: self.faults.contains(.skipFactUniqueness))
             for envelope in envelopes {
                 guard let position = positions[envelope.orderID] else {
                     preconditionFailure("an ensured order is not among those locked")
