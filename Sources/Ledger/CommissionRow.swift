@@ -7,10 +7,12 @@ import Postgres
 struct CommissionRow {
     let id: UUID
     let partnerID: UUID
-    let currency: Currency
-    let balance: CommissionBalance
+    /// Of the amount. An older version of the order that comes late may bring another one.
+    var currency: Currency
+    /// What the ledger says, by currency.
+    private(set) var balances: [Currency: CommissionBalance] = [:]
     /// The row's state and version before this transaction; `nil` for a row that it makes.
-    let stored: (status: CommissionStatus, version: Int64, amount: Int64, reason: String?)?
+    let stored: (status: CommissionStatus, version: Int64, amount: Int64, reason: String?, currency: Currency)?
 
     var status: CommissionStatus
     var amount: Int64
@@ -24,13 +26,13 @@ struct CommissionRow {
     var cancelledAt: EpochMilliseconds?
     var paymentMethod: String?
     var paymentReference: String?
-    var postings: [Posting] = []
+    /// Entries that this transaction adds.
+    var postings: [(posting: Posting, currency: Currency)] = []
 
     init(new id: UUID, partnerID: UUID, currency: Currency) {
         self.id = id
         self.partnerID = partnerID
         self.currency = currency
-        balance = CommissionBalance()
         stored = nil
         status = .pending
         amount = 0
@@ -56,9 +58,51 @@ struct CommissionRow {
         metadata = try row.json(9).object ?? JSONObject()
         cancelledAt = try row.optionalTimestamp(15)
         trace = try row.json(16)
-        stored = (status, try row.int(10), amount, reason)
-        balance = CommissionBalance(
+        stored = (status, try row.int(10), amount, reason, currency)
+        try addBalance(row)
+    }
+
+    /// Commissions from the rows of ``OrderStatements/readCommissions``, by order.
+    static func read(_ rows: PostgresRows) throws -> [UUID: [CommissionRow]] {
+        var commissions: [UUID: [CommissionRow]] = [:]
+        for row in rows {
+            var known = commissions[try row.uuid(0)] ?? []
+            if known.last?.id == (try row.uuid(1)) {
+                try known[known.count - 1].addBalance(row)
+            } else {
+                known.append(try CommissionRow(row))
+            }
+            commissions[try row.uuid(0)] = known
+        }
+        return commissions
+    }
+
+    private mutating func addBalance(_ row: PostgresRow) throws {
+        guard let code = try row.optionalText(17) else { return }
+        guard let currency = Currency.named(code) else {
+            throw LedgerError.unknownPolicyForm(policyID: id, detail: "currency \(code)")
+        }
+        balances[currency] = CommissionBalance(
             earned: try row.int(11), pending: try row.int(12), confirmed: try row.int(13), paid: try row.int(14))
+    }
+
+    /// What the ledger says in the currency of the amount.
+    var balance: CommissionBalance { balances[currency] ?? CommissionBalance() }
+
+    /// Adds the entries that bring what was earned to `due`, and what was earned in any other currency to nothing.
+    mutating func post(earning due: Money) {
+        for currency in Set(balances.keys).union([due.currency]).sorted(by: { $0.code < $1.code }) {
+            let amount = currency == due.currency ? due.minorUnits : 0
+            add(Posting(delta: amount - (balances[currency]?.earned ?? 0), status: stored?.status), in: currency)
+        }
+    }
+
+    /// Adds an entry in the currency of the amount, if there is one to add.
+    mutating func add(_ posting: Posting?) { add(posting, in: currency) }
+
+    private mutating func add(_ posting: Posting?, in currency: Currency) {
+        guard let posting else { return }
+        postings.append((posting, currency))
     }
 
     /// The number of the row's next version.
@@ -68,7 +112,7 @@ struct CommissionRow {
     var isChanged: Bool {
         guard let stored else { return true }
         return stored.status != status || stored.amount != amount || stored.reason != reason || !postings.isEmpty
-            || paidAt != nil || confirmedAt != nil
+            || stored.currency != currency || paidAt != nil || confirmedAt != nil
     }
 
     var money: Money { Money(minorUnits: amount, currency: currency) }
@@ -138,19 +182,22 @@ struct CommissionWriter {
                 .timestamps(moved.map(\.holdUntil)), .timestamps(moved.map(\.cancelledAt)),
                 .timestamps(moved.map(\.confirmedAt)), .timestamps(moved.map(\.paidAt)),
                 .texts(moved.map(\.paymentMethod)), .texts(moved.map(\.paymentReference)),
+                .texts(moved.map(\.currency.code)),
             ])
         guard answer.affectedRows == moved.count else { throw LedgerError.lostUpdate(commissionID: moved[0].id) }
     }
 
     @Loop private func writeEntries(_ transaction: PostgresTransaction) {
-        let entries = rows.flatMap { row in row.commission.postings.map { (row.order, row.commission, $0) } }
+        let entries = rows.flatMap { row in
+            row.commission.postings.map { (row.order, row.commission, $0.posting, $0.currency) }
+        }
         guard !entries.isEmpty else { return }
         transaction.post(
             OrderStatements.insertLedgerEntries,
             [
                 .uuids(entries.map(\.0.id)), .uuids(entries.map(\.1.partnerID)), .uuids(entries.map(\.1.id)),
                 .texts(entries.map(\.2.kind.rawValue)), .texts(entries.map(\.2.debit.rawValue)),
-                .texts(entries.map(\.2.credit.rawValue)), .texts(entries.map(\.1.currency.code)),
+                .texts(entries.map(\.2.credit.rawValue)), .texts(entries.map(\.3.code)),
                 .int8s(entries.map(\.2.amount)), .int8s(entries.map { min($0.0.pricedSeq + 1, $0.0.factsSeq) }),
                 .int8s(entries.map(\.0.factsSeq)),
             ])

@@ -42,28 +42,38 @@ extension OrderBook {
 
     /// Carries out an act under the order's lock: its fact, the money, the audit and the owed webhooks in one transaction.
     ///
-    /// - Throws: ``LedgerError/commissionNotFound``, ``LedgerError/refused(_:)`` with the state it is in.
+    /// - Throws: ``LedgerError/commissionNotFound``, ``LedgerError/refused(_:)`` with the state it is in, `FactError` for
+    ///   an amount out of range or an empty name.
     package func perform(_ act: OperatorOrder) async throws -> Pricing {
         try await pool.transaction { transaction in
             let now = Loop.wallClock
             let found = try await transaction.execute(Self.findCommission, [.uuid(act.commissionID)])
             guard let row = found.first else { throw LedgerError.commissionNotFound }
             let partnerID = try row.uuid(1)
-            var orders = try await self.load(transaction, [try row.uuid(0)])
+            let orderID = try row.uuid(0)
+            // Facts that are not priced yet would move the money away under the act: they go first.
+            var pricing = try await self.settle(
+                transaction, try await self.load(transaction, [orderID]), now: now
+            ) { _, _ in }
+            var orders = try await self.load(transaction, [orderID])
             guard !orders.isEmpty else { throw LedgerError.commissionNotFound }
             let rows = try await transaction.execute(OrderStatements.readCommissions, [.uuids([orders[0].id])])
-            let commissions = try rows.map(CommissionRow.init)
+            let commissions = try CommissionRow.read(rows)[orderID] ?? []
             guard let commission = commissions.first(where: { $0.id == act.commissionID }) else {
                 throw LedgerError.commissionNotFound
             }
             guard let body = act.body(for: commission, partnerID, orders[0]) else {
                 throw LedgerError.commissionNotFound
             }
-            guard orders[0].add(body, at: now) else { return Pricing() }
+            // A fact that could not be read again would close the order's books for ever.
+            _ = try FactBody(kind: body.kind, data: body.data, occurredAt: now)
+            guard orders[0].add(body, at: now) else { return pricing }
             if let refusal = act.act.word.refusal(from: commission.status) { throw LedgerError.refused(refusal) }
-            return try await self.settle(transaction, orders, now: now) { priced, notes in
-                priced.carryOut(act, &notes)
+            let acted = try await self.settle(transaction, orders, now: now) { priced, notes in
+                try priced.carryOut(act, &notes)
             }
+            pricing.owedDeliveries += acted.owedDeliveries
+            return pricing
         }
     }
 }
@@ -87,7 +97,7 @@ extension OrderBook.OperatorOrder {
 
 extension PricedOrder {
     /// What an act does to a commission beyond its target.
-    mutating func carryOut(_ act: OrderBook.OperatorOrder, _ notes: inout SettlementNotes) {
+    mutating func carryOut(_ act: OrderBook.OperatorOrder, _ notes: inout SettlementNotes) throws {
         guard let index = commissions.firstIndex(where: { $0.id == act.commissionID }) else { return }
         switch act.act {
         case .adjust(let amount):
@@ -104,6 +114,10 @@ extension PricedOrder {
         case .cancel:
             commissions[index].metadata["cancellationReason"] = .string(act.reason)
         case .pay(let method, let reference):
+            // A click that was stored a moment ago has moved the money: the payout's amount is no longer what stands there.
+            guard commissions[index].status == .confirmed, commissions[index].postings.isEmpty else {
+                throw LedgerError.lostUpdate(commissionID: act.commissionID)
+            }
             pay(&commissions[index], method: method, reference: reference, by: act.by, &notes)
         }
     }
@@ -112,9 +126,7 @@ extension PricedOrder {
         _ commission: inout CommissionRow, method: String, reference: String, by user: String,
         _ notes: inout SettlementNotes
     ) {
-        if let posting = Posting(moving: commission.balance.confirmed, from: .confirmed, to: .paid) {
-            commission.postings.append(posting)
-        }
+        commission.add(Posting(moving: commission.balance.confirmed, from: .confirmed, to: .paid))
         commission.status = .paid
         commission.paidAt = notes.now
         commission.paymentMethod = method

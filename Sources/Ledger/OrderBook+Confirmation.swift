@@ -89,9 +89,7 @@ extension PricedOrder {
                 continue
             }
             let amount = commissions[index].amount
-            if let posting = Posting(moving: amount, from: .pending, to: .confirmed) {
-                commissions[index].postings.append(posting)
-            }
+            commissions[index].add(Posting(moving: amount, from: .pending, to: .confirmed))
             commissions[index].status = .confirmed
             commissions[index].confirmedAt = notes.now
             notes.pricing.confirmed += 1

@@ -63,9 +63,8 @@ extension OrderBook {
         _ transaction: PostgresTransaction, _ orders: [LockedOrder], programmes: [String: Programme]
     ) async throws -> [PricedOrder] {
         let contexts = try await readContexts(transaction, orders, programmes: programmes, withPolicies: true)
-        var commissions: [UUID: [CommissionRow]] = [:]
         let rows = try await transaction.execute(OrderStatements.readCommissions, [.uuids(orders.map(\.id))])
-        for row in rows { commissions[try row.uuid(0), default: []].append(try CommissionRow(row)) }
+        let commissions = try CommissionRow.read(rows)
         var priced: [PricedOrder] = []
         for order in orders {
             guard let context = contexts[order.programme] else { throw LedgerError.unknownProgramme(order.programme) }

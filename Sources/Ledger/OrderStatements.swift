@@ -51,7 +51,8 @@ enum OrderStatements {
         FROM conversion_events WHERE order_id = ANY($1::uuid[])
         """)
 
-    /// Commissions of `$1` order ids with what the ledger says was earned, and what stands in each account.
+    /// Commissions of `$1` order ids with what the ledger says was earned, and what stands in each account: a row for each
+    /// currency that a commission has entries in, one after the other.
     static let readCommissions = PostgresStatement(
         "read_commissions",
         """
@@ -59,10 +60,11 @@ enum OrderStatements {
                c.metadata, c.version,
                coalesce(l.earned, 0)::bigint AS earned, coalesce(l.pending, 0)::bigint AS pending,
                coalesce(l.confirmed, 0)::bigint AS confirmed, coalesce(l.paid, 0)::bigint AS paid,
-               c.cancelled_at, c.trace
+               c.cancelled_at, c.trace, l.currency
         FROM partner_commissions c
         LEFT JOIN LATERAL (
-            SELECT sum(CASE WHEN e.debit_account = 'programme_expense' THEN e.amount
+            SELECT e.currency,
+                   sum(CASE WHEN e.debit_account = 'programme_expense' THEN e.amount
                             WHEN e.credit_account = 'programme_expense' THEN -e.amount ELSE 0 END) AS earned,
                    sum(CASE WHEN e.credit_account = 'partner_pending' THEN e.amount
                             WHEN e.debit_account = 'partner_pending' THEN -e.amount ELSE 0 END) AS pending,
@@ -70,10 +72,11 @@ enum OrderStatements {
                             WHEN e.debit_account = 'partner_confirmed' THEN -e.amount ELSE 0 END) AS confirmed,
                    sum(CASE WHEN e.credit_account = 'partner_paid' THEN e.amount
                             WHEN e.debit_account = 'partner_paid' THEN -e.amount ELSE 0 END) AS paid
-            FROM ledger_entries e WHERE e.commission_id = c.id
+            FROM ledger_entries e WHERE e.order_id = c.order_id AND e.commission_id = c.id
+            GROUP BY e.currency
         ) l ON true
         WHERE c.order_id = ANY($1::uuid[])
-        ORDER BY c.order_id, c.partner_id
+        ORDER BY c.order_id, c.partner_id, l.currency
         """)
 
     static let insertInbound = PostgresStatement(
@@ -153,16 +156,17 @@ enum OrderStatements {
         "update_commissions",
         """
         UPDATE partner_commissions AS c
-        SET commission_amount = n.amount, status = n.status, reason = n.reason, trace = n.trace, metadata = n.metadata,
+        SET commission_amount = n.amount, currency = n.currency, status = n.status, reason = n.reason, trace = n.trace, metadata = n.metadata,
             policy_id = n.policy_id, hold_until = coalesce(c.hold_until, n.hold_until),
             cancelled_at = n.cancelled_at, confirmed_at = coalesce(n.confirmed_at, c.confirmed_at),
             paid_at = coalesce(n.paid_at, c.paid_at), payment_method = coalesce(n.payment_method, c.payment_method),
             payment_reference = coalesce(n.payment_reference, c.payment_reference),
             version = c.version + 1, updated_at = clock_timestamp()
         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::jsonb[], $7::jsonb[], $8::uuid[],
-                    $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[])
+                    $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[],
+                    $15::text[])
             AS n (id, version, amount, status, reason, trace, metadata, policy_id, hold_until, cancelled_at, confirmed_at,
-                  paid_at, payment_method, payment_reference)
+                  paid_at, payment_method, payment_reference, currency)
         WHERE c.id = n.id AND c.version = n.version
         """)
 

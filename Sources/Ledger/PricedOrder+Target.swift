@@ -18,9 +18,8 @@ extension PricedOrder {
         let amount = due?.money.minorUnits ?? 0
         let standing = due?.standing ?? .notPayable
         let before = commission
-        if let posting = Posting(delta: amount - commission.balance.earned, status: commission.stored?.status) {
-            commission.postings.append(posting)
-        }
+        let currency = due?.money.currency ?? commission.currency
+        commission.post(earning: Money(minorUnits: amount, currency: currency))
         commission.status = .projected(from: commission.stored?.status, onto: standing)
         commission.policyID = due?.policyID ?? commission.policyID
         if let due { commission.trace = due.trace }
@@ -29,6 +28,7 @@ extension PricedOrder {
             return
         }
         commission.amount = amount
+        commission.currency = currency
         commission.reason = (due?.reason ?? (due == nil ? .outranked : nil))?.rawValue
         if commission.holdUntil == nil { commission.holdUntil = state.holdUntil(in: catalogue.programme) }
         if commission.status == .cancelled, before.stored?.status != .cancelled {
@@ -64,8 +64,10 @@ extension PricedOrder {
         if stored.status != commission.status, commission.status == .cancelled {
             notes.tell(
                 order, commission, "commission.cancelled", action: cause == "refunded" ? "refunded" : "cancelled",
-                changes: [amounts, states], reason: commission.metadata["cancellationReason"]?.string)
-        } else if stored.amount != commission.amount || stored.status != commission.status {
+                by: lastAct?.by, changes: [amounts, states], reason: commission.metadata["cancellationReason"]?.string)
+        } else if stored.amount != commission.amount || stored.currency != commission.currency
+            || stored.status != commission.status
+        {
             notes.tell(
                 order, commission, "commission.adjusted", action: cause, by: lastAct?.by, changes: [amounts, states],
                 reason: lastAct?.reason ?? commission.reason,
@@ -78,9 +80,9 @@ extension PricedOrder {
 
     /// A paid commission is not edited: what changed is owed by the partner, or to it, from the next payout on.
     private func tellClawback(_ commission: CommissionRow, _ notes: inout SettlementNotes) {
-        for posting in commission.postings {
+        for (posting, currency) in commission.postings {
             let change = Money(
-                minorUnits: posting.kind == .clawback ? -posting.amount : posting.amount, currency: commission.currency)
+                minorUnits: posting.kind == .clawback ? -posting.amount : posting.amount, currency: currency)
             notes.tell(
                 order, commission, posting.kind == .clawback ? "commission.clawed_back" : "commission.adjusted",
                 action: posting.kind == .clawback ? "clawed_back" : "adjusted",
