@@ -1,0 +1,155 @@
+import Core
+import EventLoop
+import Ledger
+import Postgres
+import Testing
+
+@Suite("What is past its hold becomes payable")
+struct ConfirmationTests {
+    init() { Loop.startThread() }
+
+    @Loop @Test func onlyWhatIsDueAndOnlyOnce() async throws {
+        try await withBooks { books in
+            try await books.insertEndpoint(300, of: partner, types: "{commission.confirmed}")
+            try await books.process([
+                created("order-1"), confirmed("order-1"), created("order-2"),
+                confirmed("order-2", at: orderTime + 2 * day),
+            ])
+            let tooEarly = instant(holdEnd.rawValue - 1)
+            #expect(try await books.book.confirmDue(at: tooEarly, chunk: 10, waiting: true) == nil)
+            let due = try await books.book.due(at: holdEnd)
+            #expect(due.map(\.currency) == ["KRW"] && due.map(\.count) == [1] && due.map(\.sum) == [10_000])
+            #expect(
+                try await books.book.dueOrders(at: holdEnd, limit: 10, aside: []) == [created("order-1").orderID])
+
+            let first = try #require(try await books.book.confirmDue(at: holdEnd, chunk: 10, waiting: false))
+            #expect(first.confirmed == 1)
+            #expect(first.sums == ["KRW": 10_000])
+            #expect(first.skipped.isEmpty)
+            #expect(first.owedDeliveries.count == 1)
+            let end = try await books.end(of: "order-1")
+            #expect(end[partner]?.status == "confirmed")
+            #expect(end.balances == [partner: ["programme_expense": -10_000, "partner_confirmed": 10_000]])
+            #expect(try await books.end(of: "order-2")[partner]?.status == "pending")
+            #expect(
+                try await books.texts("SELECT reason FROM audit_logs WHERE action = 'auto_confirmed'")
+                    == ["Auto-confirmed after hold period"])
+
+            #expect(try await books.book.confirmDue(at: holdEnd, chunk: 10, waiting: true) == nil)
+            #expect(try await books.end(of: "order-1") == end)
+            let later = instant(orderTime + 30 * day)
+            #expect(try await books.book.confirmDue(at: later, chunk: 10, waiting: true)?.confirmed == 1)
+            #expect(try await books.number("SELECT count(*) FROM ledger_entries WHERE kind = 'confirmation'") == 2)
+        }
+    }
+
+    @Loop @Test func aRunGoesOnInChunksPastWhatWasSetAside() async throws {
+        try await withBooks { books in
+            for number in 0..<5 { try await books.process([created("o-\(number)"), confirmed("o-\(number)")]) }
+            let bad = try created("o-3").orderID
+            var confirmed = 0
+            while let done = try await books.book.confirmDue(at: holdEnd, chunk: 2, waiting: true, aside: [bad]) {
+                #expect(done.priced <= 2)
+                confirmed += done.confirmed
+            }
+            #expect(confirmed == 4)
+            #expect(try await books.end(of: "o-3")[partner]?.status == "pending")
+        }
+    }
+
+    @Loop @Test func anOrderThatSomebodyHoldsIsPassedOver() async throws {
+        try await withBooks { books in
+            try await books.process([created("order-1"), confirmed("order-1")])
+            let holds = Gate()
+            let mayEnd = Gate()
+            async let holder: Void = books.pool.transaction { transaction in
+                _ = try await transaction.execute(PostgresStatement("test_hold", "SELECT id FROM orders FOR UPDATE"))
+                holds.open()
+                await mayEnd.wait()
+            }
+            await holds.wait()
+            #expect(try await books.book.confirmDue(at: holdEnd, chunk: 10, waiting: false) == nil)
+            mayEnd.open()
+            try await holder
+            #expect(try await books.book.confirmDue(at: holdEnd, chunk: 10, waiting: true)?.confirmed == 1)
+        }
+    }
+
+    @Loop @Test func twoRunsAtOnceConfirmOnce() async throws {
+        try await withBooks { books in
+            for number in 0..<8 { try await books.process([created("o-\(number)"), confirmed("o-\(number)")]) }
+            let other = books.anotherBook()
+            async let one = books.book.confirmDue(at: holdEnd, chunk: 10, waiting: true)
+            async let two = other.confirmDue(at: holdEnd, chunk: 10, waiting: true)
+            let confirmed = try await (one?.confirmed ?? 0) + (two?.confirmed ?? 0)
+            #expect(confirmed == 8)
+            #expect(try await books.number("SELECT count(*) FROM ledger_entries WHERE kind = 'confirmation'") == 8)
+        }
+    }
+
+    @Loop @Test func aFactThatIsNotPricedYetGoesBeforeTheConfirmation() async throws {
+        try await withBooks { books in
+            try await books.process([created("order-1"), confirmed("order-1")])
+            _ = try await books.book.record([cancelled("order-1")])
+            let run = try await books.book.confirmDue(at: holdEnd, chunk: 10, waiting: true)
+            #expect(run?.confirmed == 0)
+            #expect(run?.skipped == ["order_cancelled": 1])
+            let end = try await books.end(of: "order-1")
+            #expect(end[partner]?.status == "cancelled")
+            #expect(end.balances.isEmpty)
+        }
+    }
+
+    @Loop @Test func aLateTouchBeforeTheConfirmationGivesTheOrderToItsPartner() async throws {
+        try await withBooks { books in
+            let clickedAt = instant(orderTime - hour)
+            let click = UUID.version7(at: clickedAt)
+            try await books.process([
+                created("order-1", content(adding: [("clickId", .string(click.description))])), confirmed("order-1"),
+            ])
+            #expect(
+                try await books.end(of: "order-1").commissions == [partner: .init(status: "pending", amount: 10_000)])
+            try await books.insertClick(click, of: rival, at: clickedAt)
+            let run = try await books.book.confirmDue(at: holdEnd, chunk: 10, waiting: true)
+            #expect(run?.confirmed == 1)
+            let end = try await books.end(of: "order-1")
+            #expect(end[rival] == .init(status: "confirmed", amount: 10_000))
+            #expect(end[partner]?.status == "not_payable")
+            #expect(end[partner]?.amount == 0)
+            #expect(end.balances == [rival: ["programme_expense": -10_000, "partner_confirmed": 10_000]])
+            #expect(
+                try await books.texts("SELECT partner_id || ' ' || referral_click_id FROM conversion_events")
+                    == ["\(rival) \(click)"])
+            #expect(try await books.book.confirmDue(at: holdEnd, chunk: 10, waiting: true) == nil)
+        }
+    }
+
+    @Loop @Test func anOrderWaitsForAClickThatIsStillInItsQueue() async throws {
+        try await withBooks { books in
+            let now = Loop.wallClock.rawValue
+            let click = UUID.version7(at: instant(now - 1000))
+            let data = content(code: nil, adding: [("clickId", .string(click.description))])
+            try await books.process([created("order-1", data, at: now), confirmed("order-1", at: now + 1)])
+            #expect(try await books.end(of: "order-1").commissions.isEmpty)
+            #expect(try await books.number("SELECT count(*) FROM orders WHERE touch_due_at > now()") == 1)
+            try await books.insertClick(click, of: rival, at: instant(now - 1000))
+            let pricing = try await books.book.price([try created("order-1", data, at: now).orderID])
+            #expect(pricing.priced == 1)
+            #expect(try await books.end(of: "order-1")[rival] == .init(status: "pending", amount: 10_000))
+            #expect(try await books.number("SELECT count(*) FROM orders WHERE touch_due_at IS NOT NULL") == 0)
+        }
+    }
+
+    @Loop @Test func aClickInTheSameSessionIsFoundByTheOrder() async throws {
+        try await withBooks { books in
+            let click = uuid(500)
+            try await books.insertClick(click, of: partner, at: instant(orderTime - hour), session: "s-1")
+            try await books.process([
+                created("order-1", content(adding: [("sessionId", "s-1")])), confirmed("order-1"),
+            ])
+            #expect(
+                try await books.texts("SELECT referral_click_id::text FROM conversion_events") == [click.description])
+            #expect(try await books.number("SELECT count(*) FROM order_facts WHERE kind = 'touch'") == 1)
+        }
+    }
+}
