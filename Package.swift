@@ -103,6 +103,7 @@ let package = Package(
         tests("HTTPTests", uses: ["CCurl", "HTTPServer", "HTTPClient", "EventLoop", "Core"]),
         tests("RedisTests", uses: ["Redis", "EventLoop", "Core"]),
         tests("PostgresTests", uses: ["Postgres", "EventLoop", "Core"]),
+        tests("LedgerTests", uses: ["Ledger", "Commissions", "Postgres", "Crypto", "EventLoop", "Core"]),
         tests("JobQueueTests", uses: ["JobQueue", "Redis", "EventLoop", "Core"]),
         tests(
             "WebhooksTests",
