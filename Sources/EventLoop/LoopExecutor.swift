@@ -25,7 +25,9 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     init() {
         // A peer that closes early must show as EPIPE on the write, never as a signal that ends the process.
         signal(SIGPIPE, SIG_IGN)
-        guard let base = event_base_new() else { fatalError("libevent cannot make an event base: out of resources") }
+        guard let base = event_base_new() else {
+            fatalError("libevent cannot make an event base: out of resources")
+        }
         self.base = base
         wakeFileDescriptor = tributary_eventfd()
         precondition(wakeFileDescriptor >= 0, "eventfd failed")
@@ -59,7 +61,8 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     }
 
     func startThread() {
-        guard started.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged else { return }
+        guard started.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged
+        else { return }
         var handle = pthread_t()
         let result = pthread_create(
             &handle, nil,
@@ -71,7 +74,8 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     }
 
     func run() {
-        guard started.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged else {
+        guard started.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged
+        else {
             preconditionFailure("the event loop runs already")
         }
         runTurns()
@@ -81,10 +85,21 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
 
     private func runTurns() {
         thread.store(UInt(pthread_self()), ordering: .relaxed)
+        keepResumedTasksHere()
         while !stopping {
             let idle = runReadyJobs()
             event_base_loop(base, EVLOOP_ONCE | (idle ? 0 : EVLOOP_NONBLOCK))
         }
+    }
+
+    /// Swift resumes a continuation on its global executor first, which hands the task back to us: two changes of thread
+    /// for each await of a wire. What this thread resumes is run by this thread instead.
+    private func keepResumedTasksHere() { tributary_install_job_hook() }
+
+    fileprivate func takeResumed(_ job: UnsafeMutableRawPointer) -> Bool {
+        guard isOnLoopThread else { return false }
+        ready.append(unsafeBitCast(job, to: UnownedJob.self))
+        return true
     }
 
     /// Runs jobs and turn-end actions until none is left or the turn is used up; true when the loop may sleep.
@@ -117,4 +132,10 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
             jobs.removeAll(keepingCapacity: true)
         }
     }
+}
+
+@_cdecl("tributary_take_job")
+func takeJob(_ job: UnsafeMutableRawPointer?) -> Bool {
+    guard let job else { return false }
+    return Loop.shared.executor.takeResumed(job)
 }
