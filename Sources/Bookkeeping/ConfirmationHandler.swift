@@ -71,9 +71,9 @@ package final class ConfirmationHandler: JobHandler {
                     // An order whose pending commission was reason enough to select it and that is still pending would
                     // come again for ever; every other one has left the selection.
                     guard done.priced > 0 else { break }
-                } catch let error as PostgresError where error.isDataError && chunk > 1 {
+                } catch  where !Self.isPassing(error) && chunk > 1 {
                     chunk = max(1, chunk / 2)
-                } catch let error where chunk == 1 && !Self.isUnreachable(error) {
+                } catch  where !Self.isPassing(error) {
                     guard let bad = try await book.dueOrders(at: run.now, limit: 1, aside: aside).first else {
                         throw error
                     }
@@ -89,8 +89,9 @@ package final class ConfirmationHandler: JobHandler {
         log.info("confirmation run finished", ["batch.date": .string(run.businessDate.description)])
     }
 
-    private static func isUnreachable(_ error: any Error) -> Bool {
-        error is CancellationError || (error as? PostgresError)?.isUnreachableStore == true
+    /// Whether it says nothing against any order: the job is done again.
+    private static func isPassing(_ error: any Error) -> Bool {
+        error is CancellationError || (error as? PostgresError)?.isTransient == true
     }
 
     private func note(_ done: OrderBook.Pricing, _ id: UUID) async throws {

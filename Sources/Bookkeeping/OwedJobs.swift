@@ -49,6 +49,7 @@ extension NewJob {
 
 /// The id in a payload such as `{"order":"<uuid>"}`; `nil` when it is not there.
 func payloadID(_ payload: [UInt8], _ key: String) -> UUID? {
-    guard let json = try? JSON.parse(payload) else { return nil }  // Anything else is a malformed job: the caller buries it.
+    // Bytes that are no JSON are a malformed job too: the caller buries it.
+    guard let json = try? JSON.parse(payload) else { return nil }
     return json[key]?.string.flatMap { UUID($0) }
 }

@@ -12,7 +12,7 @@ extension OrderBook {
         FROM orders
         WHERE id IN (SELECT order_id FROM partner_commissions
                      WHERE status = 'pending' AND hold_until <= $1 AND NOT (order_id = ANY($3::uuid[]))
-                     ORDER BY hold_until LIMIT $2)
+                     ORDER BY hold_until, order_id LIMIT $2)
         ORDER BY id FOR UPDATE SKIP LOCKED
         """)
 
@@ -24,7 +24,7 @@ extension OrderBook {
         FROM orders
         WHERE id IN (SELECT order_id FROM partner_commissions
                      WHERE status = 'pending' AND hold_until <= $1 AND NOT (order_id = ANY($3::uuid[]))
-                     ORDER BY hold_until LIMIT $2)
+                     ORDER BY hold_until, order_id LIMIT $2)
         ORDER BY id FOR UPDATE
         """)
 
@@ -66,7 +66,7 @@ extension OrderBook {
                 """
                 SELECT DISTINCT order_id, hold_until FROM partner_commissions
                 WHERE status = 'pending' AND hold_until <= $1 AND NOT (order_id = ANY($3::uuid[]))
-                ORDER BY hold_until LIMIT $2
+                ORDER BY hold_until, order_id LIMIT $2
                 """), [.timestamp(instant), .int8(Int64(limit)), .uuids(aside.map(\.self))])
         return try rows.map { try $0.uuid(0) }
     }

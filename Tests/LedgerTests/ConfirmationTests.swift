@@ -57,6 +57,34 @@ struct ConfirmationTests {
         }
     }
 
+    @Loop @Test func theOrderThatFailsIsFoundOneByOne() async throws {
+        try await withBooks { books in
+            for number in 0..<5 { try await books.process([created("o-\(number)"), confirmed("o-\(number)")]) }
+            let bad = try created("o-2").orderID
+            try await books.pool.executeScript(
+                """
+                INSERT INTO order_facts (order_id, seq, kind, fact_key, digest, occurred_at, accepted_at, data)
+                VALUES ('\(bad)', 3, 'of_the_future', 'x', '', now(), now(), '{}')
+                """)
+            await #expect(throws: LedgerError.self) {
+                _ = try await books.book.confirmDue(at: holdEnd, chunk: 10, waiting: true)
+            }
+            var aside: [UUID] = []
+            var confirmed = 0
+            while true {
+                do {
+                    let done = try await books.book.confirmDue(at: holdEnd, chunk: 1, waiting: true, aside: aside)
+                    guard let done else { break }
+                    confirmed += done.confirmed
+                } catch {
+                    aside += try await books.book.dueOrders(at: holdEnd, limit: 1, aside: aside)
+                    try #require(aside == [bad])
+                }
+            }
+            #expect(confirmed == 4)
+        }
+    }
+
     @Loop @Test func anOrderThatSomebodyHoldsIsPassedOver() async throws {
         try await withBooks { books in
             try await books.process([created("order-1"), confirmed("order-1")])
