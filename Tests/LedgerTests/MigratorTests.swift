@@ -25,6 +25,10 @@ struct MigratorTests {
             let refusal = await mismatch { try await migrator.requireCurrentSchema() }
             #expect(refusal?.contains("tributary migrate") == true)
 
+            // Whoever only looks creates nothing.
+            #expect(
+                try await books.number("SELECT count(*) FROM pg_namespace WHERE nspname = current_schema()") == 0)
+
             let up = Migrator.migrations.map { "up \($0.label)" }
             #expect(try await migrator.migrate() == up)
             #expect(try await migrator.migrate() == [])
