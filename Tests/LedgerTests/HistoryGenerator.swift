@@ -15,7 +15,7 @@ struct HistoryGenerator {
 
     mutating func history(of order: String) throws -> [EventEnvelope] {
         var events: [EventEnvelope] = []
-        if random.chance(93) {
+        if random.chance(80) {
             events.append(try created(order, version(1)))
         } else {
             seen.insert("never created")
@@ -31,13 +31,13 @@ struct HistoryGenerator {
             events.append(try refunded(order, amount, refund: "r-\(number)", at: time))
             seen.insert("refunded")
         }
-        if random.chance(85) {
+        if random.chance(80) {
             events.append(try confirmed(order))
             if random.chance(20) { events.append(try confirmed(order, at: orderTime + 4 * day)) }
         } else {
             seen.insert("never confirmed")
         }
-        if random.chance(15) {
+        if random.chance(20) {
             events.append(try cancelled(order))
             seen.insert("cancelled")
         }
