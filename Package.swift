@@ -44,6 +44,7 @@ let package = Package(
         // Lua and SQL files, embedded by `#embed` so that a binary needs no file beside it.
         .target(name: "JobQueueScripts", exclude: ["library", "operations"]),
         .target(name: "LedgerMigrations"),
+        .target(name: "ScheduleFiles"),
 
         // Core and the loop.
         room("Core"),
@@ -70,7 +71,11 @@ let package = Package(
             "Webhooks",
             uses: ["Fleet", "HTTPClient", "Ledger", "JobQueue", "Postgres", "Telemetry", "Crypto", "EventLoop", "Core"]),
         room("Notifications", uses: ["Fleet", "HTTPClient", "JobQueue", "Postgres", "Telemetry", "EventLoop", "Core"]),
-        room("Scheduling", uses: ["Fleet", "JobQueue", "Redis", "Postgres", "Telemetry", "EventLoop", "Core"]),
+        room(
+            "Scheduling",
+            uses: [
+                "ScheduleFiles", "Bookkeeping", "Fleet", "JobQueue", "Postgres", "Telemetry", "EventLoop", "Core",
+            ]),
         room(
             "Ingest",
             uses: ["Fleet", "HTTPServer", "JobQueue", "Redis", "Postgres", "Telemetry", "Crypto", "EventLoop", "Core"]),
@@ -89,7 +94,7 @@ let package = Package(
         worker("webhook", uses: ["Webhooks", "Fleet"]),
         worker("notification", uses: ["Notifications", "Fleet"]),
         worker("batch", uses: ["Bookkeeping", "Ledger", "JobQueue", "Fleet"]),
-        executable("tributary-scheduler", path: "schedules/scheduler", uses: ["Scheduling", "Fleet"]),
+        executable("tributary-scheduler", path: "schedules/scheduler", uses: ["Scheduling", "Bookkeeping", "Fleet"]),
         executable("tributary", path: "ops/inspector", uses: ["Inspector"]),
 
         // Tests: pure, wire, fleet.
@@ -116,6 +121,11 @@ let package = Package(
             "FleetRoomTests",
             uses: [
                 "Fleet", "HTTPServer", "JobQueue", "Postgres", "Redis", "Telemetry", "Crypto", "EventLoop", "Core",
+            ]),
+        tests(
+            "SchedulingTests",
+            uses: [
+                "Scheduling", "Bookkeeping", "Fleet", "JobQueue", "Ledger", "Postgres", "Redis", "EventLoop", "Core",
             ]),
     ]
 )

@@ -71,6 +71,14 @@ package struct ConfirmationRun {
         return id
     }
 
+    /// Writes the owed row of a run within the caller's transaction, with the database's clock as its `now`, and answers the
+    /// run's id. A run of that date that is there already stays as it is.
+    package static func request(date: CivilDate, in transaction: PostgresTransaction) async throws -> UUID {
+        let id = id(of: date)
+        _ = try await transaction.execute(insert, [.uuid(id), .text(batch), .date(date), .null])
+        return id
+    }
+
     /// What the row says; `nil` when there is no such run.
     package func report(_ id: UUID) async throws -> Report? {
         guard let row = try await pool.query(Self.read, [.uuid(id)]).first else { return nil }

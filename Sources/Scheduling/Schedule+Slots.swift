@@ -1,0 +1,81 @@
+package import Core
+
+extension Schedule {
+    /// Leap days come at most eight years apart, as around 2100.
+    private static let searchDaysMax = 366 * 9
+
+    /// The first slot after `instant`; `nil` only when none comes in nine years, because its times are skipped.
+    package func nextSlot(after instant: EpochMilliseconds) -> Slot? {
+        var date = localDate(of: instant).adding(days: -1)
+        for _ in 0..<Self.searchDaysMax {
+            // With clocks set back over midnight, a day's last slots may follow the first ones of the next.
+            let found = merged([date, date.adding(days: 1)]).first { $0.instant > instant }
+            if let found { return found }
+            date = date.adding(days: 1)
+        }
+        return nil
+    }
+
+    /// The newest slots after `start` and up to `end`, at most `limit` of them, in order.
+    package func slots(after start: EpochMilliseconds, through end: EpochMilliseconds, limit: Int) -> [Slot] {
+        guard start < end, limit > 0 else { return [] }
+        let first = localDate(of: start).adding(days: -1)
+        var dates: [CivilDate] = []
+        var count = 0
+        var date = localDate(of: end).adding(days: 1)
+        // The days at either end may hold slots out of the range, and a day more settles who owns a shared instant.
+        var daysLeft: Int?
+        while date >= first, daysLeft != 0 {
+            dates.append(date)
+            count += slots(on: date).count { $0.instant > start && $0.instant <= end }
+            daysLeft = daysLeft.map { $0 - 1 } ?? (count >= limit ? 2 : nil)
+            date = date.adding(days: -1)
+        }
+        return Array(merged(dates).filter { $0.instant > start && $0.instant <= end }.suffix(limit))
+    }
+
+    /// The slots that are to fire at `clock`, when the last that fired was `last`: what ``missed`` leaves of those between them.
+    package func dueSlots(after last: EpochMilliseconds, at clock: EpochMilliseconds) -> [Slot] {
+        switch missed {
+        case .skip: slots(after: max(last, clock - Self.lateness), through: clock, limit: Self.missedMax)
+        case .once: slots(after: last, through: clock, limit: 1)
+        case .all: slots(after: last, through: clock, limit: Self.missedMax)
+        }
+    }
+
+    /// The slots that are for `date`, in order.
+    package func slots(on date: CivilDate) -> [Slot] {
+        guard cron.includes(date) else { return [] }
+        let midnight = Int64(date.daysSinceEpoch) * 86_400
+        var instants: [Int64] = []
+        for minute in cron.minutesOfDay {
+            switch zone.moment(ofWall: midnight + Int64(minute) * 60) {
+            case .once(let instant): instants.append(instant)
+            case .twice(let first, let second): instants += overlap == .both ? [first, second] : [first]
+            case .never(let next):
+                // Before the change the wall showed this day, or another day that was left out whole.
+                let dayExists =
+                    localDate(ofSecond: next) == date || localDate(ofSecond: next - 1) == date
+                if gap == .next, dayExists { instants.append(next) }
+            }
+        }
+        return Set(instants).sorted().map { Slot(instant: EpochMilliseconds(rawValue: $0 * 1000), date: date) }
+    }
+
+    /// The slots of several days in order. Of two for one instant the earlier day's is the slot.
+    private func merged(_ dates: [CivilDate]) -> [Slot] {
+        var found: [Slot] = []
+        for slot in dates.flatMap(slots(on:)).sorted() where found.last?.instant != slot.instant { found.append(slot) }
+        return found
+    }
+
+    /// The day that the zone's calendars show.
+    package func localDate(of instant: EpochMilliseconds) -> CivilDate {
+        let seconds = instant.rawValue / 1000
+        return localDate(ofSecond: seconds * 1000 > instant.rawValue ? seconds - 1 : seconds)
+    }
+
+    private func localDate(ofSecond second: Int64) -> CivilDate {
+        CivilDate(utc: EpochMilliseconds(rawValue: (second + Int64(zone.offset(at: second))) * 1000))
+    }
+}

@@ -1,0 +1,146 @@
+import Bookkeeping
+import Core
+import EventLoop
+import JobQueue
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Scheduling
+
+struct SchedulerTests {
+    init() { Loop.startThread() }
+
+    @Loop @Test func `a schedule seen for the first time owes nothing of the past`() async throws {
+        try await SchedulerFixture.run { fixture in
+            let schedule = try schedule("* * * * *", missed: .all)
+            // Two at once agree on where it begins.
+            let (one, other) = (try fixture.scheduler(schedule), try fixture.scheduler(schedule))
+            async let first = one.round()
+            async let second = other.round()
+            let waits = await [first, second]
+            #expect(waits.allSatisfy { $0 > .zero && $0 <= .seconds(60) })
+            let slots = try await fixture.firedSlots(schedule)
+            #expect(slots.count >= 1)
+            #expect(slots[0] <= (try await fixture.clock()))
+            // A minute may have begun in between, and no more than that.
+            #expect(try await fixture.runDates().count == (slots.count == 1 ? 0 : 1))
+        }
+    }
+
+    @Loop @Test func `two schedulers at once fire each missed slot once, in order, with its run`() async throws {
+        try await SchedulerFixture.run { fixture in
+            let schedule = try schedule("0 2 * * *", "Asia/Seoul", missed: .all)
+            let clock = try await fixture.clock()
+            let last = try #require(
+                schedule.slots(after: clock - .seconds(86_400 * 41), through: clock, limit: 100).first)
+            try await fixture.lastFired(schedule, last.instant)
+            let schedulers = try (0..<4).map { _ in try fixture.scheduler(schedule) }
+            let rounds = schedulers.map { scheduler in Task { @Loop in await scheduler.round() } }
+            for round in rounds { _ = await round.value }
+            let expected = schedule.slots(after: last.instant, through: try await fixture.clock(), limit: 100)
+            #expect(expected.count >= 40)
+            #expect(try await fixture.firedSlots(schedule) == [last.instant] + expected.map(\.instant))
+            #expect(try await fixture.runDates() == expected.map(\.date.description))
+            for slot in expected {
+                let job = try await fixture.queue.find(
+                    "batch-\(ConfirmationRun.id(of: slot.date))", in: .batches)
+                #expect(job != nil)
+            }
+        }
+    }
+
+    @Loop @Test func `of two that want one slot, one fires it`() async throws {
+        try await SchedulerFixture.run { fixture in
+            let schedule = try schedule("0 2 * * *", "Asia/Seoul")
+            let book = SlotBook(pool: fixture.pool)
+            let slot = try #require(
+                schedule.slots(after: EpochMilliseconds(rawValue: 0), through: try await fixture.clock(), limit: 1)
+                    .first)
+            let firings = (0..<20).map { _ in Task { @Loop in try await book.fire(slot, of: schedule) } }
+            var ids: [UUID] = []
+            for firing in firings { if let id = try await firing.value { ids.append(id) } }
+            #expect(ids == [ConfirmationRun.id(of: slot.date)])
+            #expect(try await fixture.firedSlots(schedule) == [slot.instant])
+        }
+    }
+
+    @Loop @Test func `neither a slot to come nor one before the last is fired`() async throws {
+        try await SchedulerFixture.run { fixture in
+            let schedule = try schedule("0 2 * * *", "Asia/Seoul")
+            let book = SlotBook(pool: fixture.pool)
+            let clock = try await fixture.clock()
+            let coming = try #require(schedule.nextSlot(after: clock))
+            #expect(try await book.fire(coming, of: schedule) == nil)
+            let past = schedule.slots(after: EpochMilliseconds(rawValue: 0), through: clock, limit: 2)
+            #expect(try await book.fire(past[1], of: schedule) != nil)
+            #expect(try await book.fire(past[0], of: schedule) == nil)
+            #expect(try await fixture.firedSlots(schedule) == [past[1].instant])
+            #expect(try await fixture.runDates() == [past[1].date.description])
+        }
+    }
+
+    @Loop @Test func `a slot missed while nobody ran is caught up with by the service, once`() async throws {
+        try await SchedulerFixture.run { fixture in
+            let schedule = try schedule("0 2 * * *", "Asia/Seoul")
+            let clock = try await fixture.clock()
+            try await fixture.lastFired(schedule, clock - .seconds(86_400 * 5))
+            let newest = try #require(
+                schedule.slots(after: EpochMilliseconds(rawValue: 0), through: clock, limit: 1).first)
+            let scheduler = try fixture.scheduler(schedule)
+            scheduler.start()
+            try await eventually { try await fixture.firedSlots(schedule).count == 2 }
+            scheduler.quiet()
+            await scheduler.drain()
+            #expect(try await fixture.firedSlots(schedule).last == newest.instant)
+            #expect(try await fixture.runDates() == [newest.date.description])
+            // The restarted one finds nothing.
+            _ = await (try fixture.scheduler(schedule)).round()
+            #expect(try await fixture.firedSlots(schedule).count == 2)
+        }
+    }
+
+    @Loop @Test func `a run is owed though the queue cannot be reached`() async throws {
+        try await SchedulerFixture.run { fixture in
+            let schedule = try schedule("0 2 * * *", "Asia/Seoul")
+            try await fixture.lastFired(schedule, try await fixture.clock() - .seconds(86_400 * 2))
+            fixture.stopConnection()
+            _ = await (try fixture.scheduler(schedule)).round()
+            #expect(try await fixture.runDates().count == 1)
+            let owed = try await fixture.pool.query(
+                PostgresStatement("test_owed", "SELECT count(*) FROM batch_runs WHERE state = 'owed'"))
+            #expect(try owed[0].int(0) == 1)
+        }
+    }
+
+    @Loop @Test func `a run that an operator asked for first stays as it is`() async throws {
+        try await SchedulerFixture.run { fixture in
+            let schedule = try schedule("0 2 * * *", "Asia/Seoul")
+            let clock = try await fixture.clock()
+            let slot = try #require(
+                schedule.slots(after: EpochMilliseconds(rawValue: 0), through: clock, limit: 1).first)
+            let now = slot.instant - .seconds(60)
+            let run = ConfirmationRun(pool: fixture.pool)
+            let id = try await run.request(date: slot.date, now: now, allowsFuture: false)
+            #expect(try await SlotBook(pool: fixture.pool).fire(slot, of: schedule) == id)
+            #expect(try await run.report(id)?.now == now)
+        }
+    }
+
+    @Loop @Test func `a look that fails is repeated soon`() async throws {
+        try await SchedulerFixture.run { fixture in
+            let scheduler = try fixture.scheduler(try schedule("0 2 * * *"))
+            await fixture.pool.close()
+            #expect(await scheduler.round() < .seconds(2))
+        }
+    }
+
+    @Loop @Test func `a batch that nobody carries out is refused`() async throws {
+        try await SchedulerFixture.run { fixture in
+            let schedule = Schedule(
+                name: "a", cron: try CronExpression("0 0 * * *"), zoneName: "UTC",
+                zone: try TimeZoneRules.system("UTC"), batch: "payout")
+            #expect(throws: Scheduler.UnknownBatch.self) { try fixture.scheduler(schedule) }
+        }
+    }
+}
