@@ -39,7 +39,7 @@ package final class PrivatePostgres: Sendable {
         let settings =
             [
                 "port=\(port)", "listen_addresses=\(host)", "unix_socket_directories=\(directory)",
-                "max_connections=300", "shared_buffers=128MB", "max_wal_size=2GB", "checkpoint_timeout=30min",
+                "max_connections=800", "shared_buffers=128MB", "max_wal_size=2GB", "checkpoint_timeout=30min",
                 "autovacuum_naptime=10s", "log_min_messages=warning", "timezone=UTC", "log_timezone=UTC",
                 "fsync=on", "synchronous_commit=on",
             ] + options
