@@ -44,6 +44,7 @@ let package = Package(
         // Lua and SQL files, embedded by `#embed` so that a binary needs no file beside it.
         .target(name: "JobQueueScripts", exclude: ["library", "operations"]),
         .target(name: "LedgerMigrations"),
+        .target(name: "IngestScripts"),
         .target(name: "ScheduleFiles"),
 
         // Core and the loop.
@@ -78,11 +79,14 @@ let package = Package(
             ]),
         room(
             "Ingest",
-            uses: ["Fleet", "HTTPServer", "JobQueue", "Redis", "Postgres", "Telemetry", "Crypto", "EventLoop", "Core"]),
+            uses: [
+                "IngestScripts", "Fleet", "HTTPServer", "JobQueue", "Redis", "Postgres", "Telemetry", "Crypto",
+                "EventLoop", "Core",
+            ]),
         room(
             "Inspector",
             uses: [
-                "Fleet", "Ledger", "Webhooks", "Scheduling", "Ingest", "JobQueue", "Redis", "Postgres", "Telemetry",
+                "Bookkeeping", "Fleet", "Ingest", "JobQueue", "Ledger", "Webhooks", "Postgres", "Redis", "Telemetry",
                 "Crypto", "EventLoop", "Core",
             ]),
 
@@ -92,10 +96,10 @@ let package = Package(
         worker("conversion", uses: ["Bookkeeping", "Ledger", "JobQueue", "Fleet"]),
         worker("commission", uses: ["Bookkeeping", "Ledger", "JobQueue", "Fleet"]),
         worker("webhook", uses: ["Webhooks", "Fleet"]),
-        worker("notification", uses: ["Notifications", "Fleet"]),
+        worker("notification", uses: ["Notifications", "Bookkeeping", "JobQueue", "Fleet"]),
         worker("batch", uses: ["Bookkeeping", "Ledger", "JobQueue", "Fleet"]),
         executable("tributary-scheduler", path: "schedules/scheduler", uses: ["Scheduling", "Bookkeeping", "Fleet"]),
-        executable("tributary", path: "ops/inspector", uses: ["Inspector"]),
+        executable("tributary", path: "ops/inspector", uses: ["Inspector", "EventLoop"]),
 
         // Tests: pure, wire, fleet.
         .target(
@@ -121,6 +125,12 @@ let package = Package(
             "FleetRoomTests",
             uses: [
                 "Fleet", "HTTPServer", "JobQueue", "Postgres", "Redis", "Telemetry", "Crypto", "EventLoop", "Core",
+            ]),
+        tests(
+            "IngestTests",
+            uses: [
+                "Ingest", "Ledger", "Commissions", "Fleet", "HTTPServer", "JobQueue", "Redis", "Postgres", "Crypto",
+                "EventLoop", "Core",
             ]),
         tests(
             "SchedulingTests",

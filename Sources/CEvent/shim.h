@@ -15,3 +15,18 @@
 
 /// A non-blocking counter that wakes the loop; -1 when out of descriptors.
 static inline int tributary_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+// Swift's runtime asks this hook, when it is set, about every job that names no executor of its own: what a resumed
+// continuation is at first (swift/Runtime/Concurrency.h; SwiftNIO can replace the global executor by the same hook).
+#include <stdbool.h>
+typedef __attribute__((swiftcall)) void (*tributary_enqueue_global)(void *job);
+extern __attribute__((swiftcall)) void (*swift_task_enqueueGlobal_hook)(void *job, tributary_enqueue_global original);
+
+/// Answers whether it will run the job; what it refuses goes to Swift's thread pool. Written in Swift.
+bool tributary_take_job(void *job);
+
+static __attribute__((swiftcall)) inline void tributary_global_job(void *job, tributary_enqueue_global original) {
+    if (!tributary_take_job(job)) original(job);
+}
+
+static inline void tributary_install_job_hook(void) { swift_task_enqueueGlobal_hook = tributary_global_job; }

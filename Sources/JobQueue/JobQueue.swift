@@ -21,6 +21,7 @@ package final class JobQueue {
 
     let context: QueueContext
     let held: HeldLeases
+    let guarded: GuardedGatherer
     private let enqueues: EnqueueGatherer
     private let settles: SettleGatherer
 
@@ -33,6 +34,7 @@ package final class JobQueue {
         context = QueueContext(connection: connection, configuration: configuration)
         held = HeldLeases(context: context)
         enqueues = EnqueueGatherer(context: context)
+        guarded = GuardedGatherer(context: context)
         settles = SettleGatherer(context: context, enqueues: enqueues, held: held)
     }
 

@@ -29,7 +29,7 @@ struct JobRecord {
             writer.put(UInt16(0))  // attempt
             writer.put(UInt8(0))  // crashes
             writer.put(UInt16(job.maxAttempts))
-            writer.put(JobDigest.of(kind: job.kind, payload: job.payload))
+            writer.put(JobDigest.of(kind: job.kind, payload: job.sameness ?? job.payload))
             writer.put(UInt8(job.kind.utf8.count))
             writer.put(UInt16(traceBytes))
             writer.put(UInt32(job.payload.count))

@@ -15,10 +15,13 @@ package struct NewJob: Sendable {
     package var maxAttempts: Int
     /// A W3C `traceparent`, at most 256 bytes; none by default.
     package var traceContext: String?
+    /// What two jobs of one id must share to be the same job; the payload by default. For payloads that also say when they
+    /// were made, which differs each time.
+    package var sameness: [UInt8]?
 
     package init(
         id: String, queue: QueueName, kind: String, payload: [UInt8], shardKey: String, delay: Duration = .zero,
-        maxAttempts: Int = 10, traceContext: String? = nil
+        maxAttempts: Int = 10, traceContext: String? = nil, sameness: [UInt8]? = nil
     ) {
         self.id = id
         self.queue = queue
@@ -28,6 +31,7 @@ package struct NewJob: Sendable {
         self.delay = delay
         self.maxAttempts = maxAttempts
         self.traceContext = traceContext
+        self.sameness = sameness
     }
 
     /// What forbids to enqueue it, in words; `nil` when nothing does. O(id)

@@ -5,18 +5,25 @@ struct QueueKeys {
     private static let suffixes = [
         "jobs", "ready", "alone", "scheduled", "leases", "expiries", "dead", "done0", "done1", "meta", "wake",
     ]
+    private static let guardSuffixes = ["guards0", "guards1", "guards"]
     private let keys: [[[String]]]
+    private let guardKeys: [[[String]]]
 
     init(prefix: String, shardCount: Int) {
-        keys = (0..<shardCount).map { shard in
-            QueueName.allCases.map { queue in
-                Self.suffixes.map { "\(prefix):{\(shard)}:\(queue.rawValue):\($0)" }
+        func keys(_ suffixes: [String]) -> [[[String]]] {
+            (0..<shardCount).map { shard in
+                QueueName.allCases.map { queue in suffixes.map { "\(prefix):{\(shard)}:\(queue.rawValue):\($0)" } }
             }
         }
+        self.keys = keys(Self.suffixes)
+        guardKeys = keys(Self.suffixes + Self.guardSuffixes)
     }
 
     /// In the scripts' order.
     func of(_ queue: QueueName, shard: Int) -> [String] { keys[shard][queue.ordinal] }
+
+    /// The same, then the 3 of its guards (`operations/enqueue_first.lua`), which exist where guards are used only.
+    func withGuards(of queue: QueueName, shard: Int) -> [String] { guardKeys[shard][queue.ordinal] }
 
     func wake(_ queue: QueueName, shard: Int) -> String { keys[shard][queue.ordinal][10] }
 }

@@ -20,6 +20,10 @@ package enum QueueLimits {
     package static let leaseJobsMax = 500
     /// Acknowledgements that wait for the reply before them before they go out beside it.
     static let settleGatherMax = 256
+    /// Bytes of a guard.
+    package static let guardBytesMax = 64
+    /// Guards of one generation in one shard: some 30 MB with what they name.
+    package static let guardsMax = 200_000
     /// Letters of a worker's name.
     static let workerNameBytesMax = 80
     /// Dead letters of one page or one redrive script.

@@ -7,6 +7,7 @@ import Redis
 /// its place, since a Redis script cannot load another.
 enum QueueScript {
     static let enqueue = make("enqueue")
+    static let enqueueFirst = make("enqueue_first")
     static let lease = make("lease")
     static let settle = make("settle")
     static let extend = make("extend")

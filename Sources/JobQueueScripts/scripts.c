@@ -27,6 +27,9 @@ static const unsigned char discard_lua[] = {
 static const unsigned char enqueue_lua[] = {
 #embed "operations/enqueue.lua"
 };
+static const unsigned char enqueue_first_lua[] = {
+#embed "operations/enqueue_first.lua"
+};
 static const unsigned char extend_lua[] = {
 #embed "operations/extend.lua"
 };
@@ -61,6 +64,7 @@ static const JobQueueScriptFile files[] = {
     {"dead", dead_lua, sizeof dead_lua},
     {"discard", discard_lua, sizeof discard_lua},
     {"enqueue", enqueue_lua, sizeof enqueue_lua},
+    {"enqueue_first", enqueue_first_lua, sizeof enqueue_first_lua},
     {"extend", extend_lua, sizeof extend_lua},
     {"find", find_lua, sizeof find_lua},
     {"lease", lease_lua, sizeof lease_lua},

@@ -10,7 +10,8 @@ struct LeaseSourceTests {
     init() { Loop.startThread() }
 
     @Loop private func source(_ fixture: QueueFixture, _ name: QueueName = .webhooks) async throws -> LeaseSource {
-        let connection = try await QueueFixture.connect(to: fixture.redis, purpose: "wake")
+        let connection = try await QueueFixture.connect(
+            to: fixture.redis, purpose: "wake", clientName: fixture.configuration.prefix)
         let source = LeaseSource(queue: fixture.queue, name: name, wakeConnection: connection)
         source.start()
         return source
@@ -21,6 +22,7 @@ struct LeaseSourceTests {
         let source = try await source(fixture)
         for number in 0..<40 {
             let waiting = Task { @Loop in await source.next(max: 10) }
+            try await eventually { try await fixture.isBlocked(count: 1) }
             let started = Loop.monotonicMilliseconds
             _ = try await fixture.queue.enqueue(.test("job-\(number)", shardKey: "key-\(number)"))
             let batch = try #require(await waiting.value)
@@ -51,7 +53,9 @@ struct LeaseSourceTests {
         let fixture = try await QueueFixture.make { $0.shardCount = 4 }
         let source = try await source(fixture)
         let waiting = Task { @Loop in await source.next(max: 10) }
+        try await eventually { try await fixture.isBlocked(count: 1) }
         _ = try await fixture.queue.enqueue(.test("late", delay: .seconds(60), shardKey: "a"))
+        try await eventually { try await fixture.isBlocked(count: 1) }
         let started = Loop.monotonicMilliseconds
         _ = try await fixture.queue.enqueue(.test("soon", delay: .milliseconds(80), shardKey: "a"))
         #expect(try #require(await waiting.value).jobs.map(\.id) == ["soon"])
@@ -95,7 +99,8 @@ struct LeaseSourceTests {
                         together += batch.jobs.count
                         #expect(fixture.queue.held.aloneCount == 0)
                     }
-                    for _ in 0..<20 { await Task.yield() }
+                    // Time for leases that must not be: some round trips on the same connection.
+                    for _ in 0..<20 { _ = try await fixture.integer("EXISTS", fixture.key("ready")) }
                     if batch.lease.isAlone { #expect(fixture.queue.heldJobCount == 1) }
                     _ = try await fixture.queue.complete(batch.jobs)
                 }
@@ -193,6 +198,9 @@ extension QueueFixture {
     /// Whether that many wait in a blocking pop for this queue.
     func isBlocked(count: Int) async throws -> Bool {
         let clients = try await connection.command(["CLIENT", "LIST"]).string ?? ""
-        return clients.split(separator: "\n").count { $0.contains("cmd=blpop") && $0.contains("flags=b") } >= count
+        return clients.split(separator: "\n").count { client in
+            client.contains("name=\(configuration.prefix)") && client.contains("cmd=blpop")
+                && client.contains("flags=b")
+        } >= count
     }
 }

@@ -41,9 +41,12 @@ struct QueueFixture {
         return try await QueueFixture(redis: redis, configuration: configuration)
     }
 
-    static func connect(to redis: PrivateRedis, purpose: String) async throws -> RedisConnection {
-        let connection = RedisConnection(
-            try RedisConfiguration(host: redis.host, port: redis.port), purpose: purpose)
+    static func connect(to redis: PrivateRedis, purpose: String, clientName: String? = nil) async throws
+        -> RedisConnection
+    {
+        var configuration = try RedisConfiguration(host: redis.host, port: redis.port)
+        if let clientName { configuration.clientName = clientName }
+        let connection = RedisConnection(configuration, purpose: purpose)
         connection.start()
         try await connection.waitUntilReady(within: .seconds(10))
         return connection

@@ -116,6 +116,37 @@ struct UpkeepTests {
         #expect(sizes == [["job-0", "job-1"], ["job-2", "job-3"], ["job-4"]])
     }
 
+    /// Without it a worker that waits would not hear of them until the next look.
+    @Loop @Test func aMarkerStandsWheneverJobsAreLeftOrBecomeReady() async throws {
+        let fixture = try await QueueFixture.make()
+        func markers() async throws -> Int64? {
+            let count = try await fixture.integer("LLEN", fixture.key("wake"))
+            _ = try await fixture.connection.command(["DEL", fixture.key("wake")])
+            return count
+        }
+        _ = try await fixture.queue.enqueue(NewJob.tests(4))
+        _ = try await fixture.queue.enqueue(.test("more"))
+        #expect(try await markers() == 1)
+        let batch = try #require(try await fixture.lease(max: 3))
+        #expect(try await markers() == 1)
+        _ = try await fixture.lease(max: 2)
+        #expect(try await markers() == 0)
+        _ = try await fixture.queue.giveBack([batch.jobs[0]])
+        #expect(try await markers() == 1)
+        _ = try await fixture.queue.retry(batch.jobs[1], after: .zero, error: "x")
+        #expect(try await markers() == 1)
+        _ = try await fixture.queue.bury(batch.jobs[2], reason: "x")
+        #expect(try await markers() == 0)
+        #expect(try await fixture.queue.redrive(try await fixture.queue.deadLetters(.webhooks).jobs) == 1)
+        #expect(try await markers() == 1)
+        _ = try await fixture.queue.enqueue(.test("later", delay: .seconds(60)))
+        #expect(try await markers() == 0)
+        _ = try await fixture.queue.enqueue(.test("sooner", delay: .seconds(5)))
+        #expect(try await markers() == 1)
+        _ = try await fixture.queue.tick(.webhooks, shard: 0)
+        #expect(try await markers() == 1)
+    }
+
     @Loop @Test func statsCountEveryState() async throws {
         let fixture = try await QueueFixture.make()
         _ = try await fixture.queue.enqueue(NewJob.tests(10) + [.test("later", delay: .seconds(60))])

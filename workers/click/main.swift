@@ -1,1 +1,6 @@
-print("not built yet")
+import Fleet
+import Ingest
+
+FleetProcess.main("tributary-click-worker", requires: [.postgresURL]) { fleet in
+    ClickHandler.setUp(fleet)
+}

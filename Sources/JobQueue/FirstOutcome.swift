@@ -1,0 +1,7 @@
+/// What an enqueue under a guard did.
+package enum FirstOutcome: Hashable, Sendable {
+    /// The job waits now, or did before, and the guard is its own.
+    case enqueued
+    /// Nothing was enqueued: the job of this id took the guard first, within the window.
+    case seen(first: String)
+}
