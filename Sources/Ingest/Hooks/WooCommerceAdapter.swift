@@ -85,8 +85,10 @@ enum WooCommerceAdapter {
     ) throws(HookProblem) -> Int64? {
         guard let value = item[key] else { return nil }
         let decimals = 8
-        guard let decimal = value.decimal, let fine = try? decimal.integer(decimals: decimals)  // reported as one problem
-        else { throw HookProblem("invalid_amount", key) }
+        // Any error is the same problem of this field.
+        guard let decimal = value.decimal, let fine = try? decimal.integer(decimals: decimals) else {
+            throw HookProblem("invalid_amount", key)
+        }
         let unit = (0..<(decimals - currency.exponent)).reduce(Int64(1)) { power, _ in power * 10 }
         let amount = scaled(fine, numerator: 1, denominator: unit, rounding: .halfEven)
         guard abs(amount) <= IngestLimits.amountMax else { throw HookProblem("invalid_amount", key) }
