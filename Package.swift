@@ -67,7 +67,9 @@ let package = Package(
             "Ledger", uses: ["Commissions", "LedgerMigrations", "Postgres", "Crypto", "Telemetry", "EventLoop", "Core"]),
         room(
             "Bookkeeping",
-            uses: ["Ledger", "Fleet", "JobQueue", "Postgres", "Telemetry", "Crypto", "EventLoop", "Core"]),
+            uses: [
+                "Ledger", "Notifications", "Fleet", "JobQueue", "Postgres", "Telemetry", "Crypto", "EventLoop", "Core",
+            ]),
         room(
             "Webhooks",
             uses: ["Fleet", "HTTPClient", "Ledger", "JobQueue", "Postgres", "Telemetry", "Crypto", "EventLoop", "Core"]),
@@ -93,11 +95,11 @@ let package = Package(
         // Executables hold no logic: configuration, services, run, exit code.
         executable("tributary-ingest", path: "Sources/tributary-ingest", uses: ["Ingest", "Fleet"]),
         worker("click", uses: ["Ingest", "Fleet"]),
-        worker("conversion", uses: ["Bookkeeping", "Ledger", "JobQueue", "Fleet"]),
-        worker("commission", uses: ["Bookkeeping", "Ledger", "JobQueue", "Fleet"]),
+        worker("conversion", uses: ["Bookkeeping", "Ledger", "Notifications", "JobQueue", "Fleet"]),
+        worker("commission", uses: ["Bookkeeping", "Ledger", "Notifications", "JobQueue", "Fleet"]),
         worker("webhook", uses: ["Webhooks", "Fleet"]),
         worker("notification", uses: ["Notifications", "Bookkeeping", "JobQueue", "Fleet"]),
-        worker("batch", uses: ["Bookkeeping", "Ledger", "JobQueue", "Fleet"]),
+        worker("batch", uses: ["Bookkeeping", "Ledger", "Notifications", "JobQueue", "Fleet"]),
         executable("tributary-scheduler", path: "schedules/scheduler", uses: ["Scheduling", "Bookkeeping", "Fleet"]),
         executable("tributary", path: "ops/inspector", uses: ["Inspector", "EventLoop"]),
 
@@ -136,6 +138,11 @@ let package = Package(
             "SchedulingTests",
             uses: [
                 "Scheduling", "Bookkeeping", "Fleet", "JobQueue", "Ledger", "Postgres", "Redis", "EventLoop", "Core",
+            ]),
+        tests(
+            "NotificationsTests",
+            uses: [
+                "Notifications", "HTTPServer", "Fleet", "JobQueue", "Ledger", "Postgres", "Redis", "EventLoop", "Core",
             ]),
     ]
 )

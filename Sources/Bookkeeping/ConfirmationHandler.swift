@@ -3,6 +3,7 @@ package import EventLoop
 package import Fleet
 package import JobQueue
 package import Ledger
+package import Notifications
 package import Postgres
 import Telemetry
 
@@ -17,9 +18,12 @@ package final class ConfirmationHandler: JobHandler {
     private let book: OrderBook
     private let pool: PostgresPool
     private let queue: JobQueue
+    private let channels: [Notification.Channel]
     private let log = Log(component: "batch")
 
-    package init(book: OrderBook, pool: PostgresPool, queue: JobQueue) {
+    /// - Parameter channels: where the report of a finished run goes; none by default.
+    package init(book: OrderBook, pool: PostgresPool, queue: JobQueue, channels: [Notification.Channel] = []) {
+        self.channels = channels
         self.book = book
         self.pool = pool
         self.queue = queue
@@ -85,8 +89,27 @@ package final class ConfirmationHandler: JobHandler {
                 }
             }
         }
-        _ = try await pool.query(Self.finish, [.uuid(id)])
+        await enqueueReport(try await finish(id))
         log.info("confirmation run finished", ["batch.date": .string(run.businessDate.description)])
+    }
+
+    /// Ends the run and owes its report to the operators in the same transaction; answers the notifications' ids.
+    private func finish(_ id: UUID) async throws -> [UUID] {
+        let channels = channels
+        return try await pool.transaction { transaction in
+            guard try await transaction.execute(Self.finish, [.uuid(id)]).affectedRows == 1,
+                let report = try await ConfirmationRun.report(id, in: transaction)
+            else { return [] }
+            return try await NotificationBook.owe(report.notification, on: channels, in: transaction)
+        }
+    }
+
+    private func enqueueReport(_ ids: [UUID]) async {
+        do {
+            _ = try await queue.enqueue(ids.map(NewJob.notification))
+        } catch {
+            log.warning("notifications were left to the sweep", ["error": .error(error)])
+        }
     }
 
     /// Whether it says nothing against any order: the job is done again.

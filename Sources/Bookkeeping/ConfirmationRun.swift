@@ -81,8 +81,16 @@ package struct ConfirmationRun {
 
     /// What the row says; `nil` when there is no such run.
     package func report(_ id: UUID) async throws -> Report? {
-        guard let row = try await pool.query(Self.read, [.uuid(id)]).first else { return nil }
-        return Report(
+        try await pool.query(Self.read, [.uuid(id)]).first.map(Self.decode)
+    }
+
+    /// The same within a transaction.
+    static func report(_ id: UUID, in transaction: PostgresTransaction) async throws -> Report? {
+        try await transaction.execute(read, [.uuid(id)]).first.map(decode)
+    }
+
+    private static func decode(_ row: PostgresRow) throws -> Report {
+        Report(
             runID: try row.uuid(0), businessDate: try row.date(1), now: try row.timestamp(2),
             clockAt: try row.timestamp(3),
             isFinished: try row.bool(4), selected: try row.int(5), confirmed: try row.int(6), skipped: try row.json(7),

@@ -2,7 +2,9 @@ import Bookkeeping
 import Fleet
 import JobQueue
 import Ledger
+import Notifications
 
 FleetProcess.main("tributary-commission-worker", requires: [.postgresURL], checks: [requireCurrentSchema]) { fleet in
-    fleet.work(.commissions, CommissionHandler(book: OrderBook(pool: fleet.postgres, faults: fleet.ledgerFaults)))
+    let book = OrderBook(pool: fleet.postgres, faults: fleet.ledgerFaults)
+    fleet.work(.commissions, CommissionHandler(book: book), recorder: fleet.deadLetterAlert())
 }

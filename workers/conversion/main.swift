@@ -2,8 +2,9 @@ import Bookkeeping
 import Fleet
 import JobQueue
 import Ledger
+import Notifications
 
 FleetProcess.main("tributary-conversion-worker", requires: [.postgresURL], checks: [requireCurrentSchema]) { fleet in
     let book = OrderBook(pool: fleet.postgres, faults: fleet.ledgerFaults)
-    fleet.work(.conversions, ConversionHandler(book: book, pool: fleet.postgres))
+    fleet.work(.conversions, ConversionHandler(book: book, pool: fleet.postgres), recorder: fleet.deadLetterAlert())
 }
