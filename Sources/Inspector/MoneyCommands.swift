@@ -147,8 +147,10 @@ enum MoneyCommands {
                    coalesce(sum(m.amount) FILTER (WHERE m.account = 'partner_pending'), 0)::bigint AS pending,
                    coalesce(sum(m.amount) FILTER (WHERE m.account = 'partner_confirmed'), 0)::bigint AS confirmed,
                    count(*) FILTER (WHERE m.currency <> c.currency) AS foreign_entries
-            FROM (SELECT credit_account AS account, amount, currency FROM ledger_entries e WHERE e.commission_id = c.id
-                  UNION ALL SELECT debit_account, -amount, currency FROM ledger_entries e WHERE e.commission_id = c.id) m
+            FROM (SELECT credit_account AS account, amount, currency FROM ledger_entries e
+                  WHERE e.order_id = c.order_id AND e.commission_id = c.id
+                  UNION ALL SELECT debit_account, -amount, currency FROM ledger_entries e
+                  WHERE e.order_id = c.order_id AND e.commission_id = c.id) m
         ) b
         WHERE (c.status <> 'paid' AND b.earned <> c.commission_amount) OR (c.status <> 'pending' AND b.pending <> 0)
            OR (c.status = 'pending' AND b.confirmed <> 0) OR b.pending < 0 OR b.foreign_entries > 0
