@@ -1,6 +1,7 @@
 import Core
 import EventLoop
 import Ledger
+import Postgres
 import Testing
 
 @Suite("A policy is used as often as it says")
@@ -39,6 +40,33 @@ struct UsageLimitTests {
             #expect(try await books.number("SELECT count(*) FROM policy_uses") == 10)
             #expect(try await books.number("SELECT used FROM policy_counters") == 10)
             #expect(try await books.number("SELECT sum(amount)::bigint FROM ledger_entries") == 740_000)
+        }
+    }
+
+    @Loop @Test func theLastUseIsGrantedOnceToTwoAtOnce() async throws {
+        var single = Self.limited
+        single.usesMax = 1
+        try await withBooks(policies: [TestPolicy(), single]) { books in
+            // The counter is there already: making it would keep one of them waiting.
+            try await books.pool.executeScript("INSERT INTO policy_counters (policy_id) VALUES ('\(single.id)')")
+            let hasCounted = Gate()
+            let otherCounts = Gate()
+            let first = books.anotherBook { statement in
+                guard statement.name == "insert_uses" else { return }
+                hasCounted.open()
+                await otherCounts.wait()
+            }
+            let second = books.anotherBook { statement in
+                if statement.name == "lock_counters" { otherCounts.open() }
+            }
+            let events = try [created("order-1"), confirmed("order-1"), created("order-2"), confirmed("order-2")]
+            _ = try await books.book.record(events)
+            async let one = first.price([events[0].orderID])
+            await hasCounted.wait()
+            _ = try await second.price([events[2].orderID])
+            _ = try await one
+            #expect(try await amounts(books) == ["10000 1", "20000 1"])
+            #expect(try await books.number("SELECT used FROM policy_counters") == 1)
         }
     }
 
