@@ -170,8 +170,11 @@ struct LeaseSourceTests {
         let runBefore = fixture.connection.serverRunID
         try await redis.restart()
         try await eventually { fixture.connection.isReady && fixture.connection.serverRunID != runBefore }
+        let started = Loop.monotonicMilliseconds
         _ = try await fixture.queue.enqueue(.test("a"))
         let batch = try #require(await waiting.value)
+        // By its marker or by the loss of the connection, not by the look of every 5 s.
+        #expect(Loop.monotonicMilliseconds - started < 3500)
         // An acknowledgement that meets a restart is repeated, and confirmed in the end.
         redis.kill()
         let settling = Task { @Loop in try await fixture.queue.complete(batch.jobs) }

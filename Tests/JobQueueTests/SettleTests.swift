@@ -157,6 +157,26 @@ struct SettleTests {
         #expect(try await fixture.queue.stats(.webhooks).sum.completedTotal == 100)
     }
 
+    @Loop @Test func acknowledgementsGatherWhileOneIsOnItsWay() async throws {
+        let redis = try await PrivateRedis.start()
+        defer { redis.stop() }
+        let fixture = try await QueueFixture.make(on: redis)
+        _ = try await fixture.queue.enqueue(NewJob.tests(11))
+        let jobs = try #require(try await fixture.lease()).jobs
+        _ = try await fixture.queue.complete([jobs[0]])
+        let before = try await fixture.scriptCalls()
+        redis.pause()
+        var settling: [Task<Settlement, any Error>] = []
+        for job in jobs.dropFirst() {
+            settling.append(Task { @Loop in try await fixture.queue.complete([job]) })
+            // Each in a turn of its own.
+            await withCheckedContinuation { continuation in Loop.atTurnEnd { continuation.resume() } }
+        }
+        redis.resume()
+        for task in settling { #expect(try await task.value == Settlement()) }
+        #expect(try await fixture.scriptCalls() - before == 2)
+    }
+
     @Loop @Test func aHeartbeatKeepsALeaseForAsLongAsItTakes() async throws {
         let fixture = try await QueueFixture.make { $0.lease = .milliseconds(900) }
         _ = try await fixture.queue.enqueue(.test("a"))
