@@ -3,7 +3,7 @@ import EventLoop
 /// Something one task tells another: `wait` returns once `open` was called.
 @Loop
 final class Gate {
-    private var isOpen = false
+    private(set) var isOpen = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
     nonisolated init() {}

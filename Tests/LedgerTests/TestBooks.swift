@@ -40,6 +40,7 @@ final class TestBooks {
     fileprivate static func open(isMigrated: Bool) async throws -> TestBooks {
         var configuration = try PostgresConfiguration(url: try await TestServers.postgres.url)
         configuration.schema = uniqueName("ledger")
+        configuration.applicationName = configuration.schema ?? "ledger"
         let books = TestBooks(configuration)
         guard isMigrated else { return books }
         _ = try await Migrator(pool: books.pool).migrate()
@@ -135,6 +136,15 @@ extension TestBooks {
 
     func texts(_ sql: String) async throws -> [String] {
         try await pool.query(PostgresStatement("test_texts", sql)).map { try $0.text(0) }
+    }
+
+    /// Whether one of this test's connections waits for a lock that another one holds.
+    func somebodyWaits() async throws -> Bool {
+        try await number(
+            """
+            SELECT count(*) FROM pg_stat_activity
+            WHERE wait_event_type = 'Lock' AND application_name = current_setting('application_name')
+            """) > 0
     }
 
     /// Prices what the rows say is owed, as the sweep does.
