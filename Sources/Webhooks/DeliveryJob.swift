@@ -19,6 +19,7 @@ package enum DeliveryJob {
 
     /// The delivery that a job is about; `nil` for a payload that is none of ours.
     package static func deliveryID(of payload: [UInt8]) -> UUID? {
+        // A payload that cannot be parsed is none of ours: the caller buries its job.
         guard let json = try? JSON.parse(payload) else { return nil }
         return json["delivery"]?.string.flatMap { UUID($0) }
     }

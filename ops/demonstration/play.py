@@ -279,11 +279,12 @@ class Demonstration:
         self.check("of these verified", sum(1 for one in received if one["verified"]), len(received))
         self.check("ids received with two bodies",
                    len({(one["id"], one["sha256"]) for one in received}) - len({one["id"] for one in received}), 0)
-        by = {one.get("verifiedBy") for one in received}
-        self.say(f"verified by {', '.join(sorted(map(str, by)))}")
+        ready = json.loads(pathlib.Path(self.options.received).with_name("receiver.ready").read_text())
+        self.say(f"verified by {ready.get('verifier', 'the receiver itself')}")
         kinds = {}
         for one in received:
-            kinds[one.get("type")] = kinds.get(one.get("type"), 0) + 1
+            kind = json.loads(one["body"])["type"]
+            kinds[kind] = kinds.get(kind, 0) + 1
         for kind, count in sorted(kinds.items(), key=str):
             self.say(f"{count:>4} × {kind}")
 
