@@ -67,10 +67,13 @@ package final class ConfirmationHandler: JobHandler {
             while true {
                 try Task.checkCancellation()
                 do {
-                    guard
-                        let done = try await book.confirmDue(at: run.now, chunk: chunk, waiting: waiting, aside: aside)
-                    else { break }
-                    try await note(done, id)
+                    let done = try await book.confirmDue(
+                        at: run.now, chunk: chunk, waiting: waiting, aside: aside
+                    ) { transaction, done in
+                        transaction.post(Self.progress, Self.progress(of: done, id))
+                    }
+                    guard let done else { break }
+                    await enqueue(done.owedDeliveries)
                     chunk = Self.chunk
                     // An order whose pending commission was reason enough to select it and that is still pending would
                     // come again for ever; every other one has left the selection.
@@ -117,17 +120,18 @@ package final class ConfirmationHandler: JobHandler {
         error is CancellationError || (error as? PostgresError)?.isTransient == true
     }
 
-    private func note(_ done: OrderBook.Pricing, _ id: UUID) async throws {
+    private static func progress(of done: OrderBook.Pricing, _ id: UUID) -> [PostgresValue] {
         let sums = JSONObject(done.sums.sorted { $0.key < $1.key }.map { ($0.key, JSON(integer: $0.value)) })
         let skipped = JSONObject(done.skipped.sorted { $0.key < $1.key }.map { ($0.key, JSON(integer: $0.value)) })
-        _ = try await pool.query(
-            Self.progress,
-            [
-                .uuid(id), .int8(Int64(done.priced)), .int8(Int64(done.confirmed)), .json(.object(sums)),
-                .json(.object(skipped)),
-            ])
+        return [
+            .uuid(id), .int8(Int64(done.priced)), .int8(Int64(done.confirmed)), .json(.object(sums)),
+            .json(.object(skipped)),
+        ]
+    }
+
+    private func enqueue(_ deliveries: [OrderBook.OwedDelivery]) async {
         do {
-            _ = try await queue.enqueue(done.owedDeliveries.map(NewJob.delivery))
+            _ = try await queue.enqueue(deliveries.map(NewJob.delivery))
         } catch {
             // The deliveries are owed rows: the sweep enqueues them.
             log.warning("deliveries were left to the sweep", ["error": .error(error)])

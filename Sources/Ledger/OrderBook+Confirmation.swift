@@ -1,7 +1,7 @@
 import Commissions
 package import Core
 import EventLoop
-import Postgres
+package import Postgres
 
 extension OrderBook {
     /// What is past its hold, oldest first, with the order's lock or not at all: whoever holds one now is asked later.
@@ -42,9 +42,11 @@ extension OrderBook {
     ///   - chunk: orders at most.
     ///   - waiting: whether to wait for orders that somebody holds; otherwise they are passed over.
     ///   - aside: orders that the run has set aside because they failed.
+    ///   - note: posts what the run counts, in the same transaction: a crash then leaves both or neither.
     /// - Returns: `nil` when nothing is due, or all that is due is held by others and `waiting` is false.
     package func confirmDue(
-        at instant: EpochMilliseconds, chunk: Int, waiting: Bool, aside: [UUID] = []
+        at instant: EpochMilliseconds, chunk: Int, waiting: Bool, aside: [UUID] = [],
+        note: @Loop (PostgresTransaction, Pricing) -> Void = { _, _ in }
     ) async throws -> Pricing? {
         try await pool.transaction { transaction in
             let statement = waiting ? Self.waitForDue : Self.lockDue
@@ -52,9 +54,11 @@ extension OrderBook {
                 statement, [.timestamp(instant), .int8(Int64(chunk)), .uuids(aside.map(\.self))])
             guard !rows.isEmpty else { return nil }
             let orders = try await self.withFacts(transaction, rows)
-            return try await self.settle(transaction, orders, now: Loop.wallClock) { priced, notes in
+            let pricing = try await self.settle(transaction, orders, now: Loop.wallClock) { priced, notes in
                 priced.confirm(dueAt: instant, &notes)
             }
+            note(transaction, pricing)
+            return pricing
         }
     }
 

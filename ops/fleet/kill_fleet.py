@@ -25,7 +25,7 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-WORKERS = ["click", "conversion", "commission", "webhook", "batch"]
+WORKERS = ["click", "conversion", "commission", "webhook", "notification", "batch"]
 LEASE_SECONDS = 3
 
 
@@ -131,7 +131,26 @@ class Fleet:
         for number in (1, 2):
             for worker in WORKERS:
                 self.start(f"{worker}-{number}", [str(self.binaries / f"tributary-{worker}-worker")])
+            self.start(f"scheduler-{number}", [str(self.binaries / "tributary-scheduler")])
         self.start("ingest", [str(self.binaries / "tributary-ingest")])
+
+    def restart_postgres(self):
+        """A fast shutdown under load, and a start with the same data."""
+        self.processes["postgres"].send_signal(signal.SIGINT)
+        self.processes["postgres"].wait()
+        self.start("postgres", self.commands["postgres"])
+
+    def drop_follow_ups(self, seconds):
+        """For a while the workers acknowledge without enqueuing what comes next: only owed rows remember it."""
+        names = [name for name in self.processes if name.startswith(("conversion", "commission"))]
+        quiet = dict(self.environment)
+        self.environment.update(TRIBUTARY_TEST="1", TRIBUTARY_FAULTS="drop-follow-ups")
+        for name in names:
+            self.restart(name)
+        self.environment = quiet
+        time.sleep(seconds)
+        for name in names:
+            self.restart(name)
 
     def lose_redis(self):
         """All of Redis' data is gone; what PostgreSQL owes comes back by `rebuild`."""
@@ -260,7 +279,8 @@ class Run:
 
     def kill_one(self, fleet):
         """Ends or stops one process at random, after a random moment, and starts it again."""
-        name = self.dice.choice(["ingest", "redis"] + [f"{worker}-{number}" for worker in WORKERS for number in (1, 2)])
+        name = self.dice.choice(["ingest", "redis"] +
+                                [f"{worker}-{number}" for worker in [*WORKERS, "scheduler"] for number in (1, 2)])
         time.sleep(self.dice.random() * 0.4)
         if name not in ("redis", "ingest") and self.dice.random() < 0.15:
             fleet.processes[name].send_signal(signal.SIGSTOP)
@@ -323,15 +343,34 @@ class Run:
         self.check("stored before Redis is lost", self.settle_stored(fleet, len(first)))
         print(f"  Redis lost its data; rebuild: {fleet.lose_redis()}", flush=True)
         second = Sender(fleet, key, batches[half:])
+        fleet.restart_postgres()
+        print("  PostgreSQL was restarted under load", flush=True)
+        fleet.drop_follow_ups(10)
+        print("  for 10 s no follow-up was enqueued", flush=True)
         self.kill_while(fleet, second, self.options.kills - self.options.kills // 2)
         accepted = sender.accepted + second.accepted
         sent = time.monotonic() - begin
         self.check("no event was refused", not (sender.refused + second.refused), (sender.refused + second.refused)[:3] or "")
         distinct = len({event["id"] for event in accepted})
-        self.check("everything accepted is stored, nothing is owed", self.settle(fleet, distinct, 120), self.owed(fleet))
+        self.check("everything accepted is stored, nothing is owed", self.settle(fleet, distinct, 150), self.owed(fleet))
+        spent = sum(queue["failedTotal"] for queue in fleet.inspect("queues")[1]["queues"])
+        self.check("no attempt was spent since Redis lost its data", spent == 0, spent)
+        self.confirm(fleet)
         print(f"  {distinct} events accepted in {sent:.0f} s, {sender.tries + second.tries} requests, "
               f"{len(sender.unanswered + second.unanswered)} without an answer", flush=True)
         self.judge(fleet, accepted, sender.unanswered + second.unanswered)
+
+    def confirm(self, fleet):
+        """The hold ends by the batch command's --now, while batch workers are killed; the run is for one date, so once."""
+        later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=8)
+        pending = int(fleet.query("select count(*) from partner_commissions where status = 'pending'")[0])
+        killer = threading.Timer(0.3, lambda: [fleet.restart(f"batch-{number}") for number in (1, 2)])
+        killer.start()
+        report = fleet.inspect("schedule", "run", "commission-confirmation", "--now", later.isoformat(timespec="milliseconds"),
+                               "--date", later.date().isoformat())[1]
+        killer.join()
+        self.check("2 AM confirmed what was past its hold", report.get("confirmed") == pending, f"{pending} pending, {report}")
+        self.settle(fleet, 0, 60)
 
     def kill_while(self, fleet, sender, least):
         done = 0
