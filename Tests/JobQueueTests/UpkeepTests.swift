@@ -83,7 +83,10 @@ struct UpkeepTests {
     }
 
     @Loop @Test func scriptsAreLoadedAgainAfterAFlush() async throws {
-        let fixture = try await QueueFixture.make()
+        // Not the shared one: others count on their scripts there.
+        let redis = try await PrivateRedis.start()
+        defer { redis.stop() }
+        let fixture = try await QueueFixture.make(on: redis)
         _ = try await fixture.queue.enqueue(.test("a"))
         _ = try await fixture.connection.command(["SCRIPT", "FLUSH"])
         let batch = try #require(try await fixture.lease())
