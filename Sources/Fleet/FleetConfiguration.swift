@@ -27,6 +27,8 @@ package struct FleetConfiguration: Sendable {
     package let metricsPort: Int
     package let ingestAddress: String
     package let ingestPort: Int
+    /// Jobs that may wait in a queue before the ingest answers 429.
+    package let ingestWaitingMax: Int
     package let logLevel: LogLevel
     package let isDemo: Bool
     /// 32 bytes.
@@ -82,6 +84,7 @@ package struct FleetConfiguration: Sendable {
         metricsPort = reader.integer(.metricsPort, in: 0...65_535)
         ingestAddress = reader.value(.ingestAddress, or: "", SettingReader.numericAddress)
         ingestPort = reader.integer(.ingestPort, in: 0...65_535)
+        ingestWaitingMax = reader.integer(.ingestWaitingMax, in: 1...1_000_000_000)
         logLevel = reader.value(.logLevel, or: .info, LogLevel.init)
         masterKey = reader.secretBytes(.masterKey, counts: 32...32)
         masterKeyID = reader.word(.masterKeyID, bytesMax: 32, alsoAllowed: "_-")

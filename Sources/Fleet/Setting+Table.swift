@@ -51,6 +51,9 @@ extension Setting {
         "INGEST_ADDRESS", "a numeric address", default: "127.0.0.1", "Where the ingest listens.")
     package static let ingestPort = Setting(
         "INGEST_PORT", "a port from 0 to 65535; 0 is any free one", default: "4000", "The ingest's port.")
+    package static let ingestWaitingMax = Setting(
+        "INGEST_WAITING_MAX", "a whole number from 1 to 1000000000", default: "2000000",
+        "Jobs that may wait in a queue before the ingest answers 429.")
     package static let logLevel = Setting(
         "LOG_LEVEL", "debug, info, warning or error", default: "info", "The least level of log lines.")
     package static let demo = Setting(
@@ -102,7 +105,7 @@ extension Setting {
     package static let all: [Setting] = [
         redisURL, postgresURL, schema, postgresPool, durability, redisFsync,
         prefix, shards, lease, concurrency, batch,
-        drain, startLimit, metricsAddress, metricsPort, ingestAddress, ingestPort, logLevel, demo,
+        drain, startLimit, metricsAddress, metricsPort, ingestAddress, ingestPort, ingestWaitingMax, logLevel, demo,
         masterKey, masterKeyID, privacyKey,
         trustedProxies, allowDestinations, allowHTTP,
         smtpURL, mailFrom, mailTo, chatURL,

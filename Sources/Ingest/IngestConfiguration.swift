@@ -34,5 +34,6 @@ package struct IngestConfiguration: Sendable {
         port = fleet.ingestPort
         prefix = fleet.queue.prefix
         trustedProxies = fleet.trustedProxies
+        waitingJobsMax = fleet.ingestWaitingMax
     }
 }

@@ -15,8 +15,11 @@ package final class IngestService: FleetService {
     package let gate: QueueGate
     package let router: IngestRouter
     private let server: HTTPServer
+    private let connections: [RedisConnection]
     private let log = Log(component: "ingest")
 
+    /// How long the start waits for connections to a Redis that answers on another one already.
+    private static let connectLimit = Duration.seconds(10)
     /// How long a stop waits for requests in progress.
     private static let stopDeadline = Duration.seconds(10)
 
@@ -28,6 +31,7 @@ package final class IngestService: FleetService {
         _ configuration: IngestConfiguration, queue: JobQueue, limiterConnection: RedisConnection,
         directoryConnection: RedisConnection, pool: PostgresPool
     ) {
+        connections = [directoryConnection, limiterConnection]
         directory = IngestDirectory(
             redis: directoryConnection, pool: pool, prefix: configuration.prefix, options: configuration.directory)
         gate = QueueGate(queue: queue, waitingJobsMax: configuration.waitingJobsMax)
@@ -57,6 +61,7 @@ package final class IngestService: FleetService {
 
     /// Listens at once: until the directory is loaded every request is answered 503, and the process is not ready.
     package func start() async throws {
+        for connection in connections { try await connection.waitUntilReady(within: Self.connectLimit) }
         await directory.refresh()
         directory.start()
         gate.start()

@@ -8,7 +8,7 @@ import Telemetry
 final class EventIntake {
     enum Outcome {
         case accepted(AcceptedEvent, isDuplicate: Bool)
-        case refused(IngestRefusal)
+        indirect case refused(IngestRefusal)
     }
 
     let clock: RedisClock
@@ -37,12 +37,13 @@ final class EventIntake {
         var jobs: [NewJob] = []
         jobs.reserveCapacity(events.count)
         for event in events {
-            let accepted = AcceptedEvent(event, programme: programme, source: source, acceptedAt: now)
-            if accepted.job.payload.count > payloadBytesMax {
+            let accepted = AcceptedEvent(event, programme: programme, source: source)
+            let job = accepted.job(event, programme: programme, source: source, acceptedAt: now)
+            if job.payload.count > payloadBytesMax {
                 outcomes.append(.refused(Self.tooLarge(payloadBytesMax)))
             } else {
                 outcomes.append(.accepted(accepted, isDuplicate: false))
-                jobs.append(accepted.job)
+                jobs.append(job)
             }
         }
         var answers = try await enqueue(jobs).makeIterator()

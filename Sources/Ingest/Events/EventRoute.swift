@@ -142,7 +142,9 @@ final class EventRoute {
             throw IngestRefusal(400, "empty_body", "The body is empty.")
         }
         let isArray = first == UInt8(ascii: "[")
-        guard let type = request.headers["Content-Type"] else { return isArray ? .array : .single }
+        guard let type = request.headers["Content-Type"], type != "application/json" else {
+            return isArray ? .array : .single
+        }
         let media = type.utf8.firstIndex(of: UInt8(ascii: ";")).map { type[..<$0] } ?? type[...]
         switch media.trimmed.lowercased() {
         case "application/json", "application/cloudevents+json", "application/cloudevents-batch+json":

@@ -54,42 +54,50 @@ package struct OrderEvent: Sendable {
     }
 }
 
-/// An event with the names it has in the books and the job that carries it.
-package struct AcceptedEvent: Sendable {
-    package let event: OrderEvent
+/// The names that an accepted event has in the books, for the answer to who sent it. One object, because batches pass
+/// thousands of them from hand to hand.
+package final class AcceptedEvent: Sendable {
+    package let type: OrderEventType
+    package let eventID: String
+    package let orderID: String
     /// Derived from source and event id; also the job's id.
-    package let id: UUID
+    package let id: String
     /// Derived from programme, source and order id.
-    package let order: UUID
-    package let job: NewJob
+    package let order: String
 
-    package init(_ event: OrderEvent, programme: String, source: String, acceptedAt: EpochMilliseconds) {
-        self.event = event
-        id = .derived("event", source, event.eventID)
-        order = .derived("order", programme, source, event.orderID)
-        var writer = DataWriter(capacity: event.data.count + 384)
+    package init(_ event: OrderEvent, programme: String, source: String) {
+        type = event.type
+        eventID = event.eventID
+        orderID = event.orderID
+        id = UUID.derived("event", source, event.eventID).description
+        order = UUID.derived("order", programme, source, event.orderID).description
+    }
+
+    /// The job that carries the event: its envelope.
+    package func job(_ event: OrderEvent, programme: String, source: String, acceptedAt: EpochMilliseconds) -> NewJob {
+        var writer = DataWriter(capacity: event.data.count + 400)
         writer.set("v", 1)
         writer.set("programme", programme)
         writer.set("source", source)
-        writer.set("eventId", event.eventID)
-        writer.set("type", event.type.rawValue)
-        writer.set("orderId", event.orderID)
+        writer.set("eventId", eventID)
+        writer.set("type", type.rawValue)
+        writer.set("orderId", orderID)
         writer.set("occurredAt", (event.occurredAt ?? acceptedAt).rawValue)
         writer.set("acceptedAt", acceptedAt.rawValue)
         writer.set("digest", Hex.encode(event.digest))
         writer.set("data", raw: event.data)
-        job = NewJob(
-            id: id.description, queue: .conversions, kind: OrderEvent.jobKind, payload: writer.end(),
-            shardKey: order.description, sameness: event.digest)
+        return NewJob(
+            id: id, queue: .conversions, kind: OrderEvent.jobKind, payload: writer.end(), shardKey: order,
+            sameness: event.digest)
     }
 
-    /// What the sender is told of an accepted event.
+    /// What the sender is told of it.
     func write(to writer: inout DataWriter, isDuplicate: Bool) {
-        writer.set("eventId", event.eventID)
-        writer.set("id", id.description)
-        writer.set("orderId", event.orderID)
+        writer.set("eventId", eventID)
+        writer.set("id", id)
+        writer.set("orderId", orderID)
         writer.set("duplicate", isDuplicate)
         // Known at once because it is derived; the conversion itself is made by the worker.
-        writer.set("conversionId", UUID.derived("conversion", order.description).description)
+        writer.set("conversionId", UUID.derived("conversion", order).description)
     }
 }

@@ -154,7 +154,7 @@ final class HookRoute {
                 if case .accepted(let event, let isDuplicate) = outcome { (event, isDuplicate) } else { nil }
             }
             writer.set("events", accepted) { accepted, writer in
-                writer.set("type", accepted.0.event.type.rawValue)
+                writer.set("type", accepted.0.type.rawValue)
                 accepted.0.write(to: &writer, isDuplicate: accepted.1)
             }
             writer.set("unusable", problems) { problem, writer in

@@ -60,7 +60,7 @@ struct ShopJSON {
         if token.isEmpty { return nil }
         do {
             let amount = try ExactDecimal(parsing: token).minorUnits(in: currency)
-            guard abs(amount) <= IngestLimits.amountMax else { throw AmountError.outOfRange }
+            guard amount.magnitude <= UInt64(IngestLimits.amountMax) else { throw AmountError.outOfRange }
             return amount
         } catch {
             throw HookProblem("invalid_amount", "\(key): \(error)")
@@ -76,9 +76,18 @@ struct ShopJSON {
         guard let value = self[key] else { return nil }
         // Any error means the same: a part of a unit is no unit.
         guard let decimal = value.decimal, let quantity = try? decimal.integer(decimals: 0),
-            abs(quantity) <= IngestLimits.quantityMax
+            quantity.magnitude <= UInt64(IngestLimits.quantityMax)
         else { throw HookProblem("invalid_field", key) }
         return quantity
+    }
+
+    /// A sum of amounts. A body has room for more lines than 64 bits have for their sum.
+    static func sum(_ left: Int64, _ right: Int64) throws(HookProblem) -> Int64 {
+        let (sum, overflow) = left.addingReportingOverflow(right)
+        guard !overflow, sum.magnitude <= UInt64(IngestLimits.amountMax) * 1000 else {
+            throw HookProblem("invalid_amount", "a sum is too large")
+        }
+        return sum
     }
 
     func objects(_ key: String) -> [ShopJSON] { (self[key]?.array ?? []).map(ShopJSON.init) }

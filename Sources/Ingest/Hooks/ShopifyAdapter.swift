@@ -91,20 +91,21 @@ enum ShopifyAdapter {
         var fields = OrderFields(
             currency: currency, orderAmount: max(0, try json.requiredAmount("total_price", in: currency)))
         var lineTaxes: Int64 = 0
+        var lineSum: Int64 = 0
         var quantity: Int64 = 0
         let items = json.objects("line_items")
         for item in items {
             let (line, tax) = try line(item, currency, isTaxIncluded: isTaxIncluded)
-            lineTaxes += tax
+            lineTaxes = try ShopJSON.sum(lineTaxes, tax)
+            lineSum = try ShopJSON.sum(lineSum, line.net)
             quantity += line.quantity ?? 0
             fields.lines.append(line)
         }
-        let lineSum = fields.lines.reduce(0) { $0 + $1.net }
         if let subtotal = try json.amount("subtotal_price", in: currency) {
             // After discounts, without shipping; with tax where the shop's prices include it.
-            fields.base = max(0, isTaxIncluded ? subtotal - lineTaxes : subtotal)
+            fields.base = min(max(0, isTaxIncluded ? subtotal - lineTaxes : subtotal), IngestLimits.amountMax)
         } else if !items.isEmpty {
-            fields.base = lineSum
+            fields.base = min(lineSum, IngestLimits.amountMax)
         }
         if fields.lines.count == 1 {
             fields.productID = fields.lines[0].productID
@@ -127,22 +128,26 @@ enum ShopifyAdapter {
         let quantity = max(0, try item.quantity("quantity") ?? 1)
         let price = try item.requiredAmount("price", in: currency)
         let (gross, overflow) = price.multipliedReportingOverflow(by: quantity)
-        guard !overflow, gross <= IngestLimits.amountMax else { throw HookProblem("invalid_amount", "line_items") }
+        guard !overflow, (0...IngestLimits.amountMax).contains(gross) else {
+            throw HookProblem("invalid_amount", "line_items")
+        }
         var discount: Int64 = 0
         if item["discount_allocations"] != nil {
             for allocation in item.objects("discount_allocations") {
-                discount += try allocation.amount("amount", in: currency) ?? 0
+                discount = try ShopJSON.sum(discount, allocation.amount("amount", in: currency) ?? 0)
             }
         } else {
             discount = try item.amount("total_discount", in: currency) ?? 0
         }
         var tax: Int64 = 0
         if isTaxIncluded {
-            for line in item.objects("tax_lines") { tax += try line.amount("price", in: currency) ?? 0 }
+            for line in item.objects("tax_lines") {
+                tax = try ShopJSON.sum(tax, line.amount("price", in: currency) ?? 0)
+            }
         }
         let line = OrderFields.Line(
             id: try item.requiredID("id"), productID: try item.id("product_id"), quantity: quantity,
-            net: max(0, gross - discount - tax))
+            net: min(max(0, gross - discount - tax), IngestLimits.amountMax))
         return (line, tax)
     }
 
@@ -170,7 +175,7 @@ enum ShopifyAdapter {
         if items.isEmpty {
             let amount = try amountWithoutItems(json, currency)
             guard amount > 0 else { return nil }
-            refund.amount = amount
+            refund.amount = min(amount, IngestLimits.amountMax)
         } else {
             for item in items { refund.lines.append(try line(item, currency)) }
             if refund.lines.count > IngestLimits.linesMax { throw HookProblem("too_many_lines") }
@@ -196,11 +201,12 @@ enum ShopifyAdapter {
         var amount: Int64 = 0
         for transaction in json.objects("transactions") where transaction["kind"]?.string == "refund" {
             guard transaction["status"]?.string ?? "success" == "success" else { continue }
-            amount += try transaction.amount("amount", in: currency) ?? 0
+            amount = try ShopJSON.sum(amount, transaction.amount("amount", in: currency) ?? 0)
         }
         for adjustment in json.objects("order_adjustments") where adjustment["kind"]?.string == "shipping_refund" {
             let shipping = abs(try adjustment.amount("amount", in: currency) ?? 0)
-            amount -= shipping + abs(try adjustment.amount("tax_amount", in: currency) ?? 0)
+            let tax = abs(try adjustment.amount("tax_amount", in: currency) ?? 0)
+            amount = try ShopJSON.sum(amount, -shipping - tax)
         }
         return amount
     }

@@ -53,17 +53,19 @@ enum WooCommerceAdapter {
             currency: currency, orderAmount: max(0, try json.requiredAmount("total", in: currency)))
         let items = json.objects("line_items")
         var quantity: Int64 = 0
+        var sum: Int64 = 0
         for item in items {
             let units = max(0, try item.quantity("quantity") ?? 1)
             quantity += units
             // A line's total is after discounts and always without tax.
+            let net = max(0, try rounded(item, "total", currency) ?? 0)
+            sum = try ShopJSON.sum(sum, net)
             fields.lines.append(
                 OrderFields.Line(
                     id: try item.requiredID("id"),
                     productID: try item.id("product_id").flatMap { $0 == "0" ? nil : $0 },
-                    quantity: units, net: max(0, try rounded(item, "total", currency) ?? 0)))
+                    quantity: units, net: net))
         }
-        let sum = fields.lines.reduce(0) { $0 + $1.net }
         if !items.isEmpty {
             fields.base = min(sum, IngestLimits.amountMax)
             fields.quantity = min(quantity, IngestLimits.quantityMax)
@@ -91,7 +93,7 @@ enum WooCommerceAdapter {
         }
         let unit = (0..<(decimals - currency.exponent)).reduce(Int64(1)) { power, _ in power * 10 }
         let amount = scaled(fine, numerator: 1, denominator: unit, rounding: .halfEven)
-        guard abs(amount) <= IngestLimits.amountMax else { throw HookProblem("invalid_amount", key) }
+        guard amount.magnitude <= UInt64(IngestLimits.amountMax) else { throw HookProblem("invalid_amount", key) }
         return amount
     }
 
