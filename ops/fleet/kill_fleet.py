@@ -364,11 +364,17 @@ class Run:
         """The hold ends by the batch command's --now, while batch workers are killed; the run is for one date, so once."""
         later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=8)
         pending = int(fleet.query("select count(*) from partner_commissions where status = 'pending'")[0])
-        killer = threading.Timer(0.3, lambda: [fleet.restart(f"batch-{number}") for number in (1, 2)])
-        killer.start()
-        report = fleet.inspect("schedule", "run", "commission-confirmation", "--now", later.isoformat(timespec="milliseconds"),
-                               "--date", later.date().isoformat())[1]
-        killer.join()
+        reports = []
+        # The command waits in the thread: a process that a thread starts would die with it (PR_SET_PDEATHSIG).
+        command = threading.Thread(target=lambda: reports.append(fleet.inspect(
+            "schedule", "run", "commission-confirmation", "--now", later.isoformat(timespec="milliseconds"), "--date",
+            later.date().isoformat())[1]))
+        command.start()
+        time.sleep(0.5)
+        for number in (1, 2):
+            fleet.restart(f"batch-{number}")
+        command.join()
+        report = reports[0] if reports else {}
         self.check("2 AM confirmed what was past its hold", report.get("confirmed") == pending, f"{pending} pending, {report}")
         self.settle(fleet, 0, 60)
 
