@@ -68,7 +68,8 @@ let package = Package(
         room(
             "Bookkeeping",
             uses: [
-                "Ledger", "Notifications", "Fleet", "JobQueue", "Postgres", "Telemetry", "Crypto", "EventLoop", "Core",
+                "Ledger", "Notifications", "Webhooks", "Fleet", "JobQueue", "Postgres", "Telemetry", "Crypto", "EventLoop",
+                "Core",
             ]),
         room(
             "Webhooks",
@@ -88,8 +89,8 @@ let package = Package(
         room(
             "Inspector",
             uses: [
-                "Bookkeeping", "Fleet", "Ingest", "JobQueue", "Ledger", "Webhooks", "Postgres", "Redis", "Telemetry",
-                "Crypto", "EventLoop", "Core",
+                "Bookkeeping", "Fleet", "Ingest", "JobQueue", "Ledger", "Scheduling", "Webhooks", "Postgres", "Redis",
+                "Telemetry", "Crypto", "EventLoop", "Core",
             ]),
 
         // Executables hold no logic: configuration, services, run, exit code.

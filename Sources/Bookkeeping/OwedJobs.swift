@@ -1,14 +1,13 @@
 package import Core
 package import JobQueue
 package import Ledger
+import Webhooks
 
 // The jobs that owed rows stand behind. Their ids are derived from the row and its progress: enqueuing the same step twice
 // is one job, and the next step is another.
 extension NewJob {
     /// Queue `commissions`: brings an order's money to its facts.
     package static let pricingKind = "price-order.v1"
-    /// Queue `webhooks`: sends a delivery's next attempt.
-    package static let deliveryKind = "delivery.v1"
     /// Queue `notifications`: sends a notification.
     package static let notificationKind = "notification.v1"
     /// Queue `batches`: carries on a batch run.
@@ -24,10 +23,8 @@ extension NewJob {
     }
 
     package static func delivery(_ owed: OrderBook.OwedDelivery) -> NewJob {
-        let delivery = owed.deliveryID.description
-        return NewJob(
-            id: "delivery-\(delivery)-\(owed.attempt)", queue: .webhooks, kind: deliveryKind,
-            payload: payload("delivery", delivery), shardKey: owed.endpointID.description, delay: owed.delay)
+        DeliveryJob.make(
+            owed.deliveryID, endpointID: owed.endpointID, attempt: Int(owed.attempt), delay: owed.delay)
     }
 
     package static func notification(_ id: UUID) -> NewJob {

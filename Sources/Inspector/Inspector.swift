@@ -13,7 +13,7 @@ package enum Inspector {
     /// Every command, in the order of `--help`.
     static let commands =
         SetupCommands.all + DirectoryCommands.all + OrderCommands.all + MoneyCommands.all + QueueCommands.all
-        + WorkCommands.all
+        + WorkCommands.all + FleetCommands.all
 
     /// A store did not answer.
     private static let unreachable: Int32 = 69

@@ -274,7 +274,7 @@ class Demonstration:
             if all(queue["ready"] + queue["leased"] == 0 for queue in owed["queues"]):
                 break
             time.sleep(0.1)
-        received = self.deliveries()
+        received = [one for one in self.deliveries() if one["path"] != "/chat"]
         self.check("webhooks received", len(received) > 0, True)
         self.check("of these verified", sum(1 for one in received if one["verified"]), len(received))
         self.check("ids received with two bodies",
@@ -288,6 +288,19 @@ class Demonstration:
         for kind, count in sorted(kinds.items(), key=str):
             self.say(f"{count:>4} × {kind}")
 
+    def reports(self):
+        self.chapter("What operations were told")
+        mails = pathlib.Path(self.options.received).with_name("mail.jsonl")
+        end = time.monotonic() + 20
+        while time.monotonic() < end and not (mails.exists() and mails.read_text().strip()):
+            time.sleep(0.1)
+        told = [json.loads(line) for line in mails.read_text().splitlines()] if mails.exists() else []
+        self.check("mails with the run's report", len(told), 1)
+        chats = [json.loads(one["body"])["text"] for one in self.deliveries() if one["path"] == "/chat"]
+        self.check("chat messages with the run's report", len(chats), 1)
+        for line in (chats[0].splitlines() if chats else []):
+            self.say(line)
+
     def books(self):
         self.chapter("The books")
         result = subprocess.run([self.options.tributary, "ledger", "check"], capture_output=True, text=True)
@@ -300,7 +313,7 @@ class Demonstration:
 
     def play(self):
         for chapter in (self.prepare, self.normal_flow, self.duplicates_and_bots, self.limits, self.partial_refund,
-                        self.automation, self.shops, self.confirm_and_pay, self.webhooks, self.books):
+                        self.automation, self.shops, self.confirm_and_pay, self.webhooks, self.reports, self.books):
             chapter()
         self.chapter("Result")
         for failure in self.failed:

@@ -1,0 +1,93 @@
+import Core
+import EventLoop
+import Postgres
+import Redis
+import Scheduling
+
+/// `workers` and `schedules`: who is there, and what fires when.
+enum FleetCommands {
+    static let all = [workers, schedules]
+
+    static let workers = Command(
+        "workers",
+        "Lists the fleet's processes by their connections to Redis: an idle fleet writes nothing to say it is there."
+    ) { session, _ in
+        let reply = try await session.redis().command(["CLIENT", "LIST", "TYPE", "normal"])
+        var processes: [String: Presence] = [:]
+        for line in (reply.string ?? "").split(separator: "\n") {
+            let client = Presence(line)
+            guard client.name.hasPrefix("tributary-"), !client.name.hasPrefix("tributary-inspector") else { continue }
+            processes[client.name, default: Presence("")].join(client)
+        }
+        let rows = processes.sorted { $0.key < $1.key }.map { name, presence in
+            [
+                name, "\(presence.connections)", "\(presence.ageSeconds) s", "\(presence.idleSeconds) s",
+                presence.lastCommand,
+            ]
+        }
+        return table(rows, ["process", "connections", "connected", "quiet", "last command"])
+    }
+
+    static let schedules = Command(
+        "schedules", "Lists schedules with their last and their next slots, in UTC.", usage: "[--next 3]",
+        examples: ["schedules", "schedules --next 5"], options: ["next"]
+    ) { session, arguments in
+        guard let count = Int(arguments.optional("next") ?? "3"), (1...100).contains(count) else {
+            throw Arguments.Usage(description: "--next needs a number from 1 to 100")
+        }
+        let book = SlotBook(pool: try await session.postgres())
+        var lines: [String] = []
+        var json: [JSON] = []
+        for schedule in try Schedule.embedded() {
+            let standing = try await book.standing(of: schedule)
+            var next: [Slot] = []
+            var from = standing.clock
+            while next.count < count, let slot = schedule.nextSlot(after: from) {
+                next.append(slot)
+                from = slot.instant
+            }
+            lines.append("\(schedule.name)  \(schedule.zoneName)  last seen or fired \(standing.last.rfc3339)")
+            lines += next.map { "  next \($0.instant.rfc3339)  for \($0.date)" }
+            json.append([
+                "name": .string(schedule.name), "timeZone": .string(schedule.zoneName),
+                "lastSlot": .string(standing.last.rfc3339),
+                "next": .array(
+                    next.map { ["instant": .string($0.instant.rfc3339), "date": .string($0.date.description)] }),
+            ])
+        }
+        return Answer(["schedules": .array(json)], lines)
+    }
+}
+
+/// What Redis says of one process' connections.
+struct Presence {
+    private(set) var name = ""
+    private(set) var connections = 0
+    private(set) var ageSeconds: Int64 = 0
+    /// Of the connection that was used last.
+    private(set) var idleSeconds = Int64.max
+    private(set) var lastCommand = "-"
+
+    /// A line of `CLIENT LIST`: fields such as `age=12` with blanks between.
+    init(_ line: some StringProtocol) {
+        for field in line.split(separator: " ") {
+            let parts = field.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2 else { continue }
+            switch parts[0] {
+            case "name": name = String(parts[1])
+            case "age": ageSeconds = Int64(parts[1]) ?? 0
+            case "idle": idleSeconds = Int64(parts[1]) ?? 0
+            case "cmd": lastCommand = String(parts[1])
+            default: break
+            }
+        }
+        if !name.isEmpty { connections = 1 }
+    }
+
+    mutating func join(_ other: Self) {
+        name = other.name
+        connections += other.connections
+        ageSeconds = max(ageSeconds, other.ageSeconds)
+        if other.idleSeconds <= idleSeconds { (idleSeconds, lastCommand) = (other.idleSeconds, other.lastCommand) }
+    }
+}
