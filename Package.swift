@@ -68,7 +68,8 @@ let package = Package(
         room(
             "Bookkeeping",
             uses: [
-                "Ledger", "Notifications", "Webhooks", "Fleet", "JobQueue", "Postgres", "Telemetry", "Crypto", "EventLoop",
+                "Ledger", "Notifications", "Webhooks", "Fleet", "JobQueue", "Postgres", "Telemetry", "Crypto",
+                "EventLoop",
                 "Core",
             ]),
         room(
