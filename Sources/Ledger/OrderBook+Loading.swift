@@ -2,6 +2,11 @@ import Commissions
 import Core
 import EventLoop
 import Postgres
+import Telemetry
+
+@Loop private let orderLockSeconds = Histogram(
+    "order_lock_seconds", "Time to lock the orders of one batch, the wait for other workers included.",
+    bounds: Histogram.secondsBounds)
 
 extension OrderBook {
     /// Locks the rows of orders, sorted by id, and only then reads their facts.
@@ -13,7 +18,9 @@ extension OrderBook {
         let rows = try await transaction.execute(statement, [ids])
         contention.batches += 1
         contention.orders += Int64(rows.count)
-        contention.waitedMicroseconds += (Loop.monotonicNanoseconds - start) / 1000
+        let waited = Loop.monotonicNanoseconds - start
+        contention.waitedMicroseconds += waited / 1000
+        orderLockSeconds.observe(Double(waited) / 1e9)
         return try await withFacts(transaction, rows)
     }
 
