@@ -3,7 +3,6 @@ package import EventLoop
 package import JobQueue
 import Ledger
 package import Postgres
-import Telemetry
 
 /// Finds what PostgreSQL says is owed, and enqueues it again: the owed row is the promise, a job is only a hint.
 ///
@@ -25,7 +24,6 @@ package final class OwedWork {
 
     private let pool: PostgresPool
     private let queue: JobQueue
-    private let log = Log(component: "sweep")
 
     package init(pool: PostgresPool, queue: JobQueue) {
         self.pool = pool

@@ -50,13 +50,15 @@ enum WorkCommands {
         if arguments.has("dry-run") { return try await dryRun(session, at: now ?? Loop.wallClock) }
         let date = try date(arguments, now ?? Loop.wallClock)
         let run = ConfirmationRun(pool: pool)
+        var enqueueFailure: String?
         let id = try await run.request(date: date, now: now, allowsFuture: session.configuration.isDemo)
         do {
             _ = try await session.queue().enqueue(.batch(id))
         } catch {
-            // The run's row is owed: the sweep enqueues it.
+            // The run's row is owed and the sweep enqueues it; who waits in vain learns what stood in the way.
+            enqueueFailure = "\(error)"
         }
-        return try await report(run, id)
+        return try await report(run, id, enqueueFailure)
     }
 
     private static func date(_ arguments: Arguments, _ now: EpochMilliseconds) throws -> CivilDate {
@@ -82,7 +84,9 @@ enum WorkCommands {
     }
 
     /// Waits for the batch worker, up to two minutes.
-    @Loop private static func report(_ run: ConfirmationRun, _ id: UUID) async throws -> Answer {
+    @Loop private static func report(_ run: ConfirmationRun, _ id: UUID, _ enqueueFailure: String?) async throws
+        -> Answer
+    {
         for _ in 0..<1200 {
             if let report = try await run.report(id), report.isFinished {
                 return Answer(
@@ -100,6 +104,8 @@ enum WorkCommands {
             }
             try await Loop.sleep(for: .milliseconds(100))
         }
-        throw Refusal("the run is owed and not finished: is a batch worker running? See `tributary queues`")
+        throw Refusal(
+            "the run is owed and not finished: is a batch worker running? See `tributary queues`"
+                + (enqueueFailure.map { " (its job could not be enqueued: \($0))" } ?? ""))
     }
 }
