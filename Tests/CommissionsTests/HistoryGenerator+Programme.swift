@@ -1,5 +1,6 @@
 import Commissions
 import Core
+import TestSupport
 
 /// The programme in which a history happens.
 extension HistoryGenerator {

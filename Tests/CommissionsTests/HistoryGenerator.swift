@@ -1,5 +1,6 @@
 import Commissions
 import Core
+import TestSupport
 
 /// Makes up a programme and the life of one order in it.
 struct HistoryGenerator {

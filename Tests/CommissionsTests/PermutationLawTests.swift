@@ -1,5 +1,6 @@
 import Commissions
 import Core
+import TestSupport
 import Testing
 
 @Suite("The order of arrival does not matter")

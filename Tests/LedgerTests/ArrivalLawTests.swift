@@ -2,6 +2,7 @@ import Commissions
 import Core
 import EventLoop
 import Ledger
+import TestSupport
 import Testing
 
 @Suite("In whatever order, twice, by two at once: the tables end the same")

@@ -1,5 +1,6 @@
 import Core
 import Ledger
+import TestSupport
 
 /// Lives of orders by chance, and the ways in which their events may arrive. All of it follows from the seed.
 struct HistoryGenerator {

@@ -1,12 +1,12 @@
 import Glibc
 
 /// SplitMix64: the same numbers for the same seed on every machine.
-struct SeededGenerator: RandomNumberGenerator {
+package struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
-    init(seed: UInt64) { state = seed }
+    package init(seed: UInt64) { state = seed }
 
-    mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state
         mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
@@ -15,11 +15,11 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 
     /// `TRIBUTARY_SEED` replays a run; without it each run has its own.
-    static func seedOfThisRun() -> UInt64 {
+    package static func seedOfThisRun() -> UInt64 {
         if let text = getenv("TRIBUTARY_SEED"), let seed = UInt64(String(cString: text)) { return seed }
         return UInt64.random(in: 0 ... .max)
     }
 
     /// Whether something of this probability, in percent, happens.
-    mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
+    package mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
 }
