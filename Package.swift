@@ -104,6 +104,10 @@ let package = Package(
         worker("batch", uses: ["Bookkeeping", "Ledger", "Notifications", "JobQueue", "Fleet"]),
         executable("tributary-scheduler", path: "schedules/scheduler", uses: ["Scheduling", "Bookkeeping", "Fleet"]),
         executable("tributary", path: "ops/inspector", uses: ["Inspector", "EventLoop"]),
+        // For benchmarks only; no part of an installation.
+        executable(
+            "tributary-bench", path: "ops/bench/tributary-bench",
+            uses: ["Webhooks", "HTTPClient", "JobQueue", "Redis", "Fleet", "Crypto", "EventLoop", "Core"]),
 
         // Tests: pure, wire, fleet.
         .target(

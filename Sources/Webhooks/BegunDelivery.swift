@@ -30,6 +30,22 @@ package struct BegunDelivery: Sendable {
     package let body: [UInt8]
     /// The current one first, then the previous one while both hold.
     package let secrets: [SealedSecret]
+
+    package init(
+        deliveryID: UUID, endpointID: UUID, fence: Int64, attempt: Int, url: String, timeout: Duration, eventID: String,
+        eventType: String, body: [UInt8], secrets: [SealedSecret]
+    ) {
+        self.deliveryID = deliveryID
+        self.endpointID = endpointID
+        self.fence = fence
+        self.attempt = attempt
+        self.url = url
+        self.timeout = timeout
+        self.eventID = eventID
+        self.eventType = eventType
+        self.body = body
+        self.secrets = secrets
+    }
 }
 
 /// What a look at a delivery's row says to the job that is about it.

@@ -18,10 +18,7 @@ package final class DeliveryWorker: JobRunner {
 
     private let book: WebhookBook
     private let results: AttemptResults
-    private let client: HTTPClient
-    private let sealer: SecretSealer
-    private let schedule: DeliverySchedule
-    private let metrics = WebhookMetrics()
+    private let sender: DeliverySender
     private let log = Log(component: "webhooks")
     /// What prepare found, until run takes it.
     private var standings: [StandingKey: DeliveryStanding] = [:]
@@ -38,9 +35,7 @@ package final class DeliveryWorker: JobRunner {
         book: WebhookBook, client: HTTPClient, sealer: SecretSealer, schedule: DeliverySchedule = .standard
     ) {
         self.book = book
-        self.client = client
-        self.sealer = sealer
-        self.schedule = schedule
+        sender = DeliverySender(client: client, sealer: sealer, schedule: schedule)
         results = AttemptResults(book)
     }
 
@@ -70,22 +65,13 @@ package final class DeliveryWorker: JobRunner {
     }
 
     private func send(_ delivery: BegunDelivery) async throws -> JobOutcome {
-        let secrets: [WebhookSecret]
-        do {
-            secrets = try delivery.secrets.map { try sealer.open($0, endpointID: delivery.endpointID) }
-        } catch {
-            log.error(
-                "an endpoint's secret cannot be opened",
-                ["endpoint.id": .describing(delivery.endpointID), "error": .error(error)])
-            return .snooze(Self.unreadableSecretPause)
-        }
-        let result = await client.perform(Self.request(delivery, secrets, now: Loop.wallClock))
-        let verdict = AttemptVerdict(result, now: Loop.wallClock)
+        let record: AttemptRecord
+        switch await sender.send(delivery) {
+        case .made(let made): record = made
         // Nothing left this process, and no result is worth a row: the job goes back as it came.
-        if verdict.delivery == .notSent { throw CancellationError() }
-        let record = AttemptRecord(
-            delivery, result, verdict, schedule: schedule, jitter: .random(in: 0...1))
-        metrics.count(record)
+        case .notSent: throw CancellationError()
+        case .secretUnreadable: return .snooze(Self.unreadableSecretPause)
+        }
         guard try await results.record(record) else {
             log.info(
                 "a late result was refused",
@@ -122,20 +108,6 @@ package final class DeliveryWorker: JobRunner {
                 "an endpoint is disabled",
                 ["endpoint.id": .describing(record.delivery.endpointID), "error": .string(reason)])
         }
-    }
-
-    private static func request(
-        _ delivery: BegunDelivery, _ secrets: [WebhookSecret], now: EpochMilliseconds
-    ) -> HTTPClientRequest {
-        var request = HTTPClientRequest(
-            url: delivery.url,
-            headers: [("Content-Type", "application/json")]
-                + WebhookSignature.headers(
-                    id: delivery.eventID, timestamp: now.rawValue / 1000, body: delivery.body, secrets: secrets),
-            body: delivery.body)
-        request.timeout = delivery.timeout
-        request.connectTimeout = delivery.timeout
-        return request
     }
 }
 
