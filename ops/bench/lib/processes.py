@@ -1,0 +1,100 @@
+"""Processes of a benchmark: started, measured and ended by their id."""
+import contextlib
+import os
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import time
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def free_port():
+    """Below the kernel's range for outgoing connections, so that no client is given the port of a server."""
+    while True:
+        port = random.randrange(15000, 32000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+
+
+def die_with_parent():
+    import ctypes
+    ctypes.CDLL("libc.so.6").prctl(1, signal.SIGKILL)
+
+
+def wait(condition, what, seconds=60, pause=0.02):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise RuntimeError(f"{what}: not within {seconds} s")
+        time.sleep(pause)
+
+
+def opens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def cpu_seconds(pid):
+    """User and system time of a process, its threads and the children it has waited for."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / TICKS
+
+
+def resident_mib(pid):
+    """(RSS, PSS) in MiB: PSS counts shared pages by their share."""
+    values = {}
+    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+        name, _, rest = line.partition(":")
+        values[name] = int(rest.split()[0]) / 1024
+    return values["Rss"], values["Pss"]
+
+
+class Processes:
+    """Whatever was started is ended with the `with` statement. Standard output and error go to files in `folder`."""
+
+    def __init__(self, folder):
+        self.folder, self.started = pathlib.Path(folder), []
+
+    def start(self, name, command, environment=None, preexec=die_with_parent):
+        output = self.folder / f"{name}.out"
+        with open(output, "wb") as out, open(self.folder / f"{name}.log", "wb") as log:
+            process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=out, stderr=log,
+                                       env={**os.environ, **(environment or {})}, preexec_fn=preexec)
+        process.name, process.output = name, output
+        self.started.append(process)
+        return process
+
+    def log(self, process):
+        return (self.folder / f"{process.name}.log").read_text(errors="replace")
+
+    def end(self, process, within=30):
+        """TERM, then its exit code; KILL when it does not heed that."""
+        process.terminate()
+        try:
+            process.wait(within)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise RuntimeError(f"{process.name} did not end by TERM within {within} s") from None
+        finally:
+            self.started.remove(process)
+        return process.returncode
+
+    def end_all(self):
+        for process in reversed(self.started):
+            process.kill()
+        for process in self.started:
+            process.wait()
+        self.started = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end_all()

@@ -1,0 +1,80 @@
+"""A private Redis for one measurement, and just enough of a client to ask it."""
+import shutil
+import socket
+
+from . import processes
+
+MODES = {"off": ["--appendonly", "no"], "everysec": ["--appendonly", "yes", "--appendfsync", "everysec"],
+         "always": ["--appendonly", "yes", "--appendfsync", "always"]}
+
+
+class Redis:
+    """No snapshots, never evicts. The append-only file is not rewritten meanwhile: a rewrite would fall into one run of
+    a few seconds and not into the next."""
+
+    def __init__(self, bench, mode):
+        self.mode, self.port = mode, processes.free_port()
+        self.folder = bench.folder / f"redis-{self.port}"
+        self.folder.mkdir()
+        self.processes = processes.Processes(self.folder)
+        self.process = self.processes.start("redis", [
+            "redis-server", "--port", self.port, "--bind", "127.0.0.1", "--dir", self.folder, "--save", "",
+            *MODES[mode], "--maxmemory-policy", "noeviction", "--auto-aof-rewrite-percentage", "0"])
+        self.socket, self.buffer = None, None
+        processes.wait(lambda: processes.opens(self.port), "Redis")
+        self.connect()
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def cpu_seconds(self):
+        return processes.cpu_seconds(self.process.pid)
+
+    def connect(self):
+        self.socket = socket.create_connection(("127.0.0.1", self.port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = self.socket.makefile("rb")
+
+    def ask(self, *commands):
+        """The replies to commands, each a tuple of words, sent in one go."""
+        self.socket.sendall(b"".join(encode(command) for command in commands))
+        return [self.reply() for _ in commands]
+
+    def reply(self):
+        line = self.buffer.readline()[:-2]
+        kind, rest = line[:1], line[1:]
+        if kind == b"-":
+            raise RuntimeError(f"Redis: {rest.decode()}")
+        if kind == b":":
+            return int(rest)
+        if kind == b"$":
+            return None if rest == b"-1" else self.buffer.read(int(rest) + 2)[:-2].decode()
+        if kind == b"*":
+            return [self.reply() for _ in range(int(rest))]
+        return rest.decode()
+
+    def info(self, section):
+        lines = self.ask(("INFO", section))[0].splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line)
+
+    @property
+    def used_bytes(self):
+        return int(self.info("memory")["used_memory"])
+
+    def end(self):
+        self.socket.close()
+        self.processes.end_all()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+
+def encode(words):
+    parts = [str(word).encode() for word in words]
+    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)

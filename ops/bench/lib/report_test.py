@@ -1,0 +1,45 @@
+"""Tests of the table; the folder's tests are run with this folder in the path."""
+import unittest
+
+from report import OURS, Report, number, percentile
+
+
+class ReportTests(unittest.TestCase):
+    def test_the_ratio_is_our_median_over_the_peers(self):
+        report = Report()
+        for value in (100, 300, 200):
+            report.record("jobs", value, "jobs/s")
+        report.record("jobs", 50, "jobs/s", who="peer")
+        rows = {row["who"]: row for row in report.summaries()}
+        self.assertEqual(rows[OURS]["median"], 200)
+        self.assertEqual((rows[OURS]["min"], rows[OURS]["max"]), (100, 300))
+        self.assertEqual(rows["peer"]["ratio"], 4)
+        self.assertIsNone(rows[OURS]["ratio"])
+
+    def test_ours_stands_first_and_peers_beside_it(self):
+        report = Report()
+        report.record("jobs", 1, "jobs/s", who="peer")
+        report.record("bytes", 2, "bytes")
+        report.record("jobs", 3, "jobs/s")
+        table = [line.split(" | ") for line in report.markdown().splitlines()[2:5]]
+        self.assertEqual([line[1] for line in table], [OURS, "peer", OURS])
+
+    def test_one_wrong_check_makes_the_report_wrong(self):
+        report = Report()
+        report.check("nothing lost", True)
+        self.assertTrue(report.is_right)
+        report.check("nothing twice", False, "3 jobs")
+        self.assertFalse(report.is_right)
+        self.assertIn("WRONG: nothing twice: 3 jobs", report.markdown())
+
+    def test_percentiles_are_values_that_were_seen(self):
+        ordered = list(range(1, 101))
+        self.assertEqual([percentile(ordered, part) for part in (0, 0.5, 0.99, 1)], [1, 50, 99, 100])
+        self.assertEqual(percentile([7], 0.5), 7)
+
+    def test_numbers_are_short(self):
+        self.assertEqual([number(value) for value in (123456.7, 99.94, 1.2345, 0)], ["123,457", "99.9", "1.23", "0"])
+
+
+if __name__ == "__main__":
+    unittest.main()
