@@ -46,6 +46,10 @@ package struct FleetConfiguration: Sendable {
     package let chatURL: Secret<String>?
     /// Names of the faults that tests asked for; those of the queue are also in ``queue``.
     package let faults: Set<String>
+    /// Tests only: bounds of a random wait before each statement of PostgreSQL and each acknowledgement.
+    package let testDelay: ClosedRange<Duration>?
+    /// Tests only: the file of the ``FlightRecorder``.
+    package let testRecorder: String?
     /// Each setting as `--check-config` shows it.
     package let lines: [String]
 
@@ -75,7 +79,9 @@ package struct FleetConfiguration: Sendable {
         let fsync = reader.value(.redisFsync, or: .always) { Self.redisDurabilities[$0] }
         redisDurability = durability == .refuse ? fsync : .any
         faults = reader.faults(isTest: isTest)
-        queue = reader.queue(faults: faults)
+        testDelay = reader.testDelay(isTest: isTest)
+        testRecorder = reader.testOnly(.testRecorder, isTest: isTest) { $0 }
+        queue = reader.queue(faults: faults, settleDelay: testDelay)
         concurrency = reader.optionalInteger(.concurrency, in: 1...20_000)
         batch = reader.integer(.batch, in: 1...500)
         drain = reader.milliseconds(.drain, in: 0...600_000)

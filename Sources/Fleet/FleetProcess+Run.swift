@@ -41,6 +41,7 @@ extension FleetProcess {
     // MARK: Start
 
     private func start() async throws {
+        try configuration.startTestRecorder()
         observeStores()
         for connection in connections { connection.start() }
         postgresPool?.start()

@@ -56,6 +56,7 @@ package final class FleetProcess {
         postgresPool = configuration.postgres.map { postgres in
             var postgres = postgres
             postgres.applicationName = name
+            configuration.addTestHooks(to: &postgres)
             return PostgresPool(postgres)
         }
     }

@@ -97,6 +97,13 @@ extension Setting {
     package static let faults = Setting(
         "FAULTS", "names of faults with commas between; only with TRIBUTARY_TEST=1", default: "",
         "Breaks promises on purpose, so that tests can show that they notice.")
+    package static let testDelay = Setting(
+        "TEST_DELAY_MS", "two numbers of milliseconds from 0 to 1000, such as 1-10; only with TRIBUTARY_TEST=1",
+        "A random wait between them before each statement of PostgreSQL and each acknowledgement, so that work overlaps."
+    )
+    package static let testRecorder = Setting(
+        "TEST_RECORDER", "the path of a file; only with TRIBUTARY_TEST=1",
+        "Where the process notes what it is in the middle of, so that a test knows what its kill -9 interrupted.")
     package static let seed = Setting(
         "SEED", "a whole number",
         "Replays the property tests with the seed they printed; the fleet does not look at it.")
@@ -109,6 +116,6 @@ extension Setting {
         masterKey, masterKeyID, privacyKey,
         trustedProxies, allowDestinations, allowHTTP,
         smtpURL, mailFrom, mailTo, chatURL,
-        configFile, test, faults, seed,
+        configFile, test, faults, testDelay, testRecorder, seed,
     ]
 }

@@ -82,11 +82,12 @@ extension SettingReader {
         }
     }
 
-    mutating func queue(faults: Set<String>) -> JobQueueConfiguration {
+    mutating func queue(faults: Set<String>, settleDelay: ClosedRange<Duration>?) -> JobQueueConfiguration {
         var queue = JobQueueConfiguration()
         queue.prefix = word(.prefix, bytesMax: 40, alsoAllowed: "_.-")
         queue.shardCount = integer(.shards, in: 1...256)
         queue.lease = milliseconds(.lease, in: 100...600_000)
+        queue.settleDelay = settleDelay
         queue.faults = faults.reduce(into: []) { if let fault = QueueFaults(named: $1) { $0.insert(fault) } }
         return queue
     }
@@ -97,6 +98,25 @@ extension SettingReader {
             refuse(.faults, "breaks promises and is for tests only; unset it, or set \(Setting.test.name)=1 in a test")
         }
         return Set(names)
+    }
+
+    /// A setting that only a test may give.
+    mutating func testOnly<Value>(_ setting: Setting, isTest: Bool, _ parse: (String) -> Value?) -> Value? {
+        guard text(setting) == nil || isTest else {
+            refuse(setting, "is for tests only; unset it, or set \(Setting.test.name)=1 in a test")
+            return nil
+        }
+        return value(setting, parse)
+    }
+
+    /// Two whole numbers of milliseconds, such as `1-10`.
+    mutating func testDelay(isTest: Bool) -> ClosedRange<Duration>? {
+        testOnly(.testDelay, isTest: isTest) { text in
+            let bounds = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+            guard bounds.count == 2, let low = bounds[0], let high = bounds[1], 0 <= low, low <= high, high <= 1000
+            else { return nil }
+            return .milliseconds(low) ... .milliseconds(high)
+        }
     }
 
     mutating func url(_ setting: Setting, schemes: [String]) -> Secret<String>? {

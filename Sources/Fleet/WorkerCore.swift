@@ -56,6 +56,7 @@ final class WorkerCore {
             guard let wait = backoff.remaining(now: Loop.monotonicMilliseconds) else {
                 guard let batch = await source.next(max: max) else { return nil }
                 metrics.batchJobs.observe(batch.jobs.count)
+                FlightRecorder.shared?.countBatch(jobs: batch.jobs.count)
                 return batch
             }
             // Cancelled by a stop only, and then the loop's condition ends it.

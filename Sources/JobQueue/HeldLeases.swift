@@ -14,7 +14,9 @@ final class HeldLeases {
     private let context: QueueContext
     private var leases: [Lease: Held] = [:]
     private var timer: LoopTimer?
-    private(set) var jobCount = 0
+    private(set) var jobCount = 0 {
+        didSet { FlightRecorder.shared?.set(.leased, jobCount) }
+    }
     private(set) var aloneCount = 0
     var onLeaseLost: (@Loop (Lease) -> Void)?
     /// Called whenever jobs are let go.

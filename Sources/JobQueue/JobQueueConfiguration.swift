@@ -20,6 +20,8 @@ package struct JobQueueConfiguration: Hashable, Sendable {
     package var settlePatience = Duration.seconds(60)
     /// Who leases, for operators: host and process id by convention. Other letters than `[A-Za-z0-9._:@-]` become `_`.
     package var workerName = ""
+    /// Tests only: a random wait between these bounds before each acknowledgement; none otherwise.
+    package var settleDelay: ClosedRange<Duration>?
     /// Deliberate faults of a test; none otherwise.
     package var faults: QueueFaults = []
 

@@ -32,6 +32,23 @@ final class SettleGatherer {
     func settle(_ verdicts: [(job: LeasedJob, verdict: JobVerdict)]) async throws(QueueError) -> Settlement {
         if verdicts.isEmpty { return Settlement() }
         try check(verdicts)
+        if let recorder = FlightRecorder.shared {
+            let completed = verdicts.count { if case .complete = $0.verdict { true } else { false } }
+            recorder.add(completed, to: .unacknowledged)
+            defer { recorder.add(-completed, to: .unacknowledged) }
+            return try await settleAfterDelay(verdicts)
+        }
+        return try await settleAfterDelay(verdicts)
+    }
+
+    private func settleAfterDelay(
+        _ verdicts: [(job: LeasedJob, verdict: JobVerdict)]
+    ) async throws(QueueError) -> Settlement {
+        if let delay = context.configuration.settleDelay {
+            // Cancelled: a stop is in a hurry, and there is nothing to wait for.
+            try? await Loop.sleep(
+                for: .milliseconds(Int64.random(in: delay.lowerBound.milliseconds...delay.upperBound.milliseconds)))
+        }
         let call = SettleCall(count: verdicts.count)
         for (job, verdict) in verdicts {
             let lane = job.shard * Self.queueCount + job.queue.ordinal

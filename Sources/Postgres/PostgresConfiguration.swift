@@ -55,6 +55,8 @@ package struct PostgresConfiguration: Sendable {
     /// Tests only: awaited before each statement of a query or transaction is sent, COMMIT included, to put delays
     /// and faults there. Nothing is paid for it when `nil`.
     package var beforeStatement: (@Loop (PostgresStatement) async -> Void)?
+    /// Tests only: told `1` when a transaction's BEGIN is sent and `-1` when it is over.
+    package var onTransaction: (@Loop (Int) -> Void)?
 
     package init(address: Address, user: String, password: String? = nil, database: String) {
         self.address = address

@@ -71,6 +71,7 @@ package final class PostgresTransaction {
             if !hasBegun {
                 try connection.append(.begin, [], keepsRows: false)
                 hasBegun = true
+                connection.configuration.onTransaction?(1)
             }
             hasOpenSegment = true
             try connection.append(statement, values, keepsRows: keepsRows)
@@ -119,13 +120,18 @@ package final class PostgresTransaction {
         guard rows?.commandTag != "ROLLBACK" else {
             throw failure ?? noteFailure(PostgresError(.sql, sqlState: "40000", "the transaction was rolled back"))
         }
+        end()
+    }
+
+    private func end() {
+        if hasBegun, !isOver { connection.configuration.onTransaction?(-1) }
         isOver = true
     }
 
     /// Ends what is still open after a failure, so that its locks are gone when the caller hears of it.
     func abandon() async {
         heldPosts = []
-        isOver = true
+        end()
         guard hasBegun, connection.state == .ready, !connection.isIdle else { return }
         if hasOpenSegment {
             hasOpenSegment = false

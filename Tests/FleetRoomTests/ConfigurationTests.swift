@@ -61,7 +61,11 @@ import Testing
             "TRIBUTARY_SMTP_URL": "smtp://u:p@mail.example:587", "TRIBUTARY_MAIL_FROM": "a@b.example",
             "TRIBUTARY_MAIL_TO": "c@d.example,e@f.example", "TRIBUTARY_CHAT_URL": "https://chat.example/hook/x",
             "TRIBUTARY_TEST": "1", "TRIBUTARY_FAULTS": "drop-follow-ups,other", "TRIBUTARY_SEED": "42",
+            "TRIBUTARY_TEST_DELAY_MS": "2-30", "TRIBUTARY_TEST_RECORDER": "/run/stages",
         ])
+        #expect(configuration.testDelay == .milliseconds(2) ... .milliseconds(30))
+        #expect(configuration.queue.settleDelay == configuration.testDelay)
+        #expect(configuration.testRecorder == "/run/stages")
         #expect(configuration.redis.endpoint == .tcp(address: "127.0.0.1", port: 6390))
         #expect(configuration.redis.password == "p@ss")
         #expect(configuration.redis.database == 3)
@@ -105,12 +109,19 @@ import Testing
         ("TRIBUTARY_MAIL_FROM", "nobody"), ("TRIBUTARY_MAIL_TO", "a@b.example,c d@e.example"),
         ("TRIBUTARY_CHAT_URL", "chat.example"),
         ("TRIBUTARY_FAULTS", "drop-follow-ups"), ("TRIBUTARY_SEED", "x"),
+        ("TRIBUTARY_TEST_DELAY_MS", "1-5"), ("TRIBUTARY_TEST_RECORDER", "/tmp/recorder"),
     ])
     func aBadValueIsNamedWithWhatToDo(_ name: String, _ value: String) throws {
         let found = problems([name: value])
         #expect(found.map(\.name) == [name])
         let reason = try #require(found.first?.reason)
         #expect(reason.contains("must") || reason.contains("resolve") || reason.contains("unset"), "\(reason)")
+    }
+
+    @Test(arguments: ["5", "5-1", "-1-5", "1-1001", "1-5-9", "a-b", "-"])
+    func aDelayOfATestHasTwoBoundsInOrder(_ text: String) {
+        let found = problems(["TRIBUTARY_TEST": "1", "TRIBUTARY_TEST_DELAY_MS": text])
+        #expect(found.map(\.name) == ["TRIBUTARY_TEST_DELAY_MS"])
     }
 
     @Test func allProblemsComeAtOneGo() {

@@ -22,6 +22,16 @@ struct SettleTests {
         #expect(try await fixture.queue.stats(.webhooks).sum.completedTotal == 20)
     }
 
+    @Loop @Test func aTestsDelayComesBeforeTheAcknowledgement() async throws {
+        let fixture = try await QueueFixture.make { $0.settleDelay = .milliseconds(40) ... .milliseconds(50) }
+        _ = try await fixture.queue.enqueue(NewJob.tests(2))
+        let batch = try #require(try await fixture.lease())
+        let begin = Loop.monotonicMilliseconds
+        #expect(try await fixture.queue.complete(batch.jobs) == Settlement())
+        #expect(Loop.monotonicMilliseconds - begin >= 40)
+        #expect(try await fixture.queue.stats(.webhooks).sum.completedTotal == 2)
+    }
+
     @Loop @Test func partsOfABatchAreSettledOneByOne() async throws {
         let fixture = try await QueueFixture.make()
         _ = try await fixture.queue.enqueue(NewJob.tests(6))

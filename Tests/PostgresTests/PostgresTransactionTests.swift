@@ -55,6 +55,36 @@ import Testing
         }
     }
 
+    @Loop @Test func whoWatchesTransactionsIsToldOfEachBeginAndEnd() async throws {
+        struct Refusal: Error {}
+        @Loop final class Watched {
+            var changes: [Int] = []
+        }
+        let watched = Watched()
+        try await withPool(script: Self.table, configure: { $0.onTransaction = { watched.changes.append($0) } }) {
+            pool async throws in
+            _ = try await pool.transaction { _ in 5 }
+            #expect(watched.changes.isEmpty)
+            try await pool.transaction { transaction async throws in
+                _ = try await transaction.execute(insert, [.int8(1)])
+                #expect(watched.changes == [1])
+            }
+            #expect(watched.changes == [1, -1])
+            await #expect(throws: Refusal.self) {
+                try await pool.transaction { transaction in
+                    _ = try await transaction.execute(insert, [.int8(2)])
+                    throw Refusal()
+                }
+            }
+            #expect(watched.changes == [1, -1, 1, -1])
+            // The posted one fails, which only the commit brings to light.
+            await #expect(throws: PostgresError.self) {
+                try await pool.transaction { transaction in transaction.post(insert, [.int8(1)]) }
+            }
+            #expect(watched.changes == [1, -1, 1, -1, 1, -1])
+        }
+    }
+
     @Loop @Test func whatTheBodyThrowsRollsBackAndIsThrownOn() async throws {
         struct Refusal: Error {}
         try await withPool(script: Self.table, configure: { $0.poolSize = 1 }) { pool async throws in

@@ -1,0 +1,26 @@
+import Core
+import EventLoop
+import Postgres
+import Telemetry
+
+extension FleetConfiguration {
+    /// Puts a test's delays before PostgreSQL's statements and its recorder beside the transactions; nothing without a test.
+    @Loop func addTestHooks(to postgres: inout PostgresConfiguration) {
+        if let testDelay {
+            let bounds = testDelay.lowerBound.milliseconds...testDelay.upperBound.milliseconds
+            postgres.beforeStatement = { _ in
+                // Cancelled: a stop is in a hurry, and the statement itself is not cancelled by it either.
+                try? await Loop.sleep(for: .milliseconds(Int64.random(in: bounds)))
+            }
+        }
+        if testRecorder != nil {
+            postgres.onTransaction = { FlightRecorder.shared?.add($0, to: .inTransaction) }
+        }
+    }
+
+    /// Opens the recorder that a test asked for.
+    @Loop func startTestRecorder() throws(FlightRecorder.Failure) {
+        guard let testRecorder else { return }
+        try FlightRecorder(path: testRecorder).share()
+    }
+}
