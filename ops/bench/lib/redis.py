@@ -6,34 +6,14 @@ from . import processes
 
 MODES = {"off": ["--appendonly", "no"], "everysec": ["--appendonly", "yes", "--appendfsync", "everysec"],
          "always": ["--appendonly", "yes", "--appendfsync", "always"]}
+SHARDS = 16
 
 
-class Redis:
-    """No snapshots, never evicts. The append-only file is not rewritten meanwhile: a rewrite would fall into one run of
-    a few seconds and not into the next."""
+class Client:
+    """One connection to a Redis that is there."""
 
-    def __init__(self, bench, mode):
-        self.mode, self.port = mode, processes.free_port()
-        self.folder = bench.folder / f"redis-{self.port}"
-        self.folder.mkdir()
-        self.processes = processes.Processes(self.folder)
-        self.process = self.processes.start("redis", [
-            "redis-server", "--port", self.port, "--bind", "127.0.0.1", "--dir", self.folder, "--save", "",
-            *MODES[mode], "--maxmemory-policy", "noeviction", "--auto-aof-rewrite-percentage", "0"])
-        self.socket, self.buffer = None, None
-        processes.wait(lambda: processes.opens(self.port), "Redis")
-        self.connect()
-
-    @property
-    def url(self):
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    @property
-    def cpu_seconds(self):
-        return processes.cpu_seconds(self.process.pid)
-
-    def connect(self):
-        self.socket = socket.create_connection(("127.0.0.1", self.port))
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = self.socket.makefile("rb")
 
@@ -63,8 +43,45 @@ class Redis:
     def used_bytes(self):
         return int(self.info("memory")["used_memory"])
 
-    def end(self):
+    def jobs(self, queue):
+        """Jobs of one of our queues that have not ended, dead ones among them (docs/queue.md has the keys)."""
+        return sum(self.ask(*[("HLEN", f"tributary:{{{shard}}}:{queue}:jobs") for shard in range(SHARDS)]))
+
+    def forget_waiting(self, queue):
+        """Drops the jobs of a queue that nobody works."""
+        self.ask(*[("DEL", *[f"tributary:{{{shard}}}:{queue}:{part}" for part in ("jobs", "ready", "wake")])
+                   for shard in range(SHARDS)])
+
+    def close(self):
+        self.buffer.close()
         self.socket.close()
+
+
+class Redis(Client):
+    """No snapshots, never evicts. The append-only file is not rewritten meanwhile: a rewrite would fall into one run of
+    a few seconds and not into the next."""
+
+    def __init__(self, bench, mode):
+        self.mode, self.port = mode, processes.free_port()
+        self.folder = bench.folder / f"redis-{self.port}"
+        self.folder.mkdir()
+        self.processes = processes.Processes(self.folder)
+        self.process = self.processes.start("redis", [
+            "redis-server", "--port", self.port, "--bind", "127.0.0.1", "--dir", self.folder, "--save", "",
+            *MODES[mode], "--maxmemory-policy", "noeviction", "--auto-aof-rewrite-percentage", "0"])
+        processes.wait(lambda: processes.opens(self.port), "Redis")
+        super().__init__(self.port)
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def cpu_seconds(self):
+        return processes.cpu_seconds(self.process.pid)
+
+    def end(self):
+        self.close()
         self.processes.end_all()
         shutil.rmtree(self.folder, ignore_errors=True)
 

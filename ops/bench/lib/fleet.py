@@ -1,0 +1,63 @@
+"""The real fleet for a benchmark: servers, schema, a partner with an endpoint, an API key."""
+import contextlib
+import datetime
+import http.client
+import json
+import sys
+
+from . import processes
+from .machine import ROOT
+
+sys.path.insert(0, str(ROOT / "ops/fleet"))
+from kill_fleet import Fleet  # noqa: E402
+
+SETTINGS = {"TRIBUTARY_BATCH": "100", "TRIBUTARY_LEASE_MS": "15000", "TRIBUTARY_LOG_LEVEL": "warning"}
+
+
+@contextlib.contextmanager
+def prepared(bench, name):
+    """A fleet whose servers run and whose key is `fleet.key`; its processes are the caller's to start. Redis fsyncs always."""
+    fleet = Fleet(bench.subfolder(name), bench.binaries)
+    fleet.environment.update(SETTINGS)
+    try:
+        fleet.start_servers()
+        fleet.inspect("migrate")
+        fleet.inspect("seed")
+        fleet.inspect("partner", "add", "--code", "PARTNER001", "--name", "Ada", "--tier", "gold")
+        endpoint = fleet.inspect("endpoint", "add", "--partner", "PARTNER001", "--events", "commission.created", "--url",
+                                 f"http://127.0.0.1:{fleet.receiver_port}/hook")[1]
+        fleet.endpoints.write_text(json.dumps({"/hook": {"secrets": [endpoint["secret"]]}}))
+        fleet.key = fleet.inspect("key", "add", "--source", "shop", "--name", "shop")[1]["key"]
+        yield fleet
+    finally:
+        fleet.stop()
+
+
+def wait_for_ingest(fleet):
+    """It answers 401 to a request without a key as soon as it knows its keys."""
+    def answers():
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", fleet.ingest_port, timeout=2)
+            connection.request("POST", "/api/v1/events", b"{}", {"Content-Type": "application/json"})
+            return connection.getresponse().status == 401
+        except OSError:
+            return False
+    processes.wait(answers, "the ingest")
+
+
+def executable(fleet, name):
+    return str(fleet.binaries / f"tributary-{name}")
+
+
+def instant(seconds):
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat(timespec="milliseconds")
+
+
+def created(number, at, prefix="o"):
+    return {"id": f"{prefix}-c{number}", "type": "order.created", "orderId": f"{prefix}-{number}", "orderAmount": 100000,
+            "currency": "KRW", "referralCode": "PARTNER001", "productId": "product-uuid-123", "productPrice": 100000,
+            "quantity": 1, "customerId": "customer-uuid-abc", "isNewCustomer": False, "occurredAt": instant(at)}
+
+
+def confirmed(number, at, prefix="o"):
+    return {"id": f"{prefix}-k{number}", "type": "order.confirmed", "orderId": f"{prefix}-{number}", "occurredAt": instant(at)}
