@@ -9,7 +9,7 @@ from . import processes
 from .machine import ROOT
 
 sys.path.insert(0, str(ROOT / "ops/fleet"))
-from kill_fleet import Fleet  # noqa: E402
+from fleet import Fleet  # noqa: E402
 
 SETTINGS = {"TRIBUTARY_BATCH": "100", "TRIBUTARY_LEASE_MS": "15000", "TRIBUTARY_LOG_LEVEL": "warning"}
 
@@ -43,6 +43,45 @@ def wait_for_ingest(fleet):
         except OSError:
             return False
     processes.wait(answers, "the ingest")
+
+
+class Journal:
+    """What the receiver has written down, read piece by piece."""
+
+    def __init__(self, fleet):
+        self.file, self.rest = open(fleet.journal, "rb"), b""
+
+    def new_lines(self):
+        self.rest += self.file.read()
+        *lines, self.rest = self.rest.split(b"\n")
+        return lines
+
+    def close(self):
+        self.file.close()
+
+
+def keep_bodies(fleet):
+    """Starts the receiver again such that it writes bodies down, which name the order."""
+    fleet.processes["receiver"].kill()
+    fleet.processes["receiver"].wait()
+    (fleet.folder / "receiver.ready").unlink()
+    fleet.start("receiver", [*fleet.commands["receiver"], "--keep-bodies"])
+    processes.wait((fleet.folder / "receiver.ready").exists, "the receiver")
+
+
+def check_books(bench, fleet, what, orders):
+    """Each order has its conversion, commission, ledger entry and audit row, once; nothing is owed; the ledger adds up."""
+    tables = ["orders", "conversion_events", "partner_commissions", "ledger_entries", "audit_logs", "webhook_deliveries"]
+    parts = [f"(select count(*) from {table})" for table in tables]
+    parts += ["(select count(*) from orders where priced_seq < facts_seq)",
+              "(select count(*) from webhook_deliveries where status <> 'delivered')"]
+    # The receiver has answered before the worker has written that down.
+    processes.wait(lambda: fleet.query("select count(*) from webhook_deliveries where status = 'owed'") == ["0"],
+                   f"{what}: the last delivery's row")
+    *rows, unpriced, undelivered = map(int, fleet.query("select " + ", ".join(parts))[0].split("|"))
+    bench.check(f"{what}: each order has each of its rows once", rows == [orders] * len(tables), dict(zip(tables, rows)))
+    bench.check(f"{what}: nothing is owed", unpriced == undelivered == 0, (unpriced, undelivered))
+    bench.check(f"{what}: the ledger is in order", fleet.inspect("ledger", "check")[0] == 0)
 
 
 def executable(fleet, name):

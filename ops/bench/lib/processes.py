@@ -46,6 +46,24 @@ def cpu_seconds(pid):
     return sum(map(int, fields[11:15])) / TICKS
 
 
+def cpu_seconds_of_all(pid):
+    """The same of a process and of all that descend from it and live."""
+    parents = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                parents[int(entry.name)] = int(fields[1])
+    family, total = {pid}, 0.0
+    while more := {child for child, parent in parents.items() if parent in family} - family:
+        family |= more
+    for member in family:
+        # It may have ended just now.
+        with contextlib.suppress(OSError):
+            total += cpu_seconds(member)
+    return total
+
+
 def resident_mib(pid):
     """(RSS, PSS) in MiB: PSS counts shared pages by their share."""
     values = {}
