@@ -1,268 +1,51 @@
 #!/usr/bin/env python3
-"""Kills the running fleet at random while orders flow, and then counts everything.
+"""Kills the running fleet while orders flow, and then counts everything.
 
-Real Redis (appendfsync always), real PostgreSQL, two of each worker, an ingest and a receiver. Processes are ended with
-kill -9 or stopped (SIGSTOP) past their lease and restarted; once Redis loses all its data and `tributary rebuild` follows.
-Afterwards every event whose 202 was read must have exactly its effect: the money is computed from that list alone by
-ops/oracle, which shares no code with the fleet; the ledger adds up; every owed webhook was received, with one body an id.
+Real Redis (appendfsync always), real PostgreSQL, two of each worker and of the scheduler, an ingest and a receiver, all on 4
+shards. Statements and acknowledgements wait a little at random, so that batches overlap on the same orders. Processes are
+ended with kill -9, most of them at a chosen moment (leased, in a transaction, between commit and acknowledge, sending), or
+stopped with SIGSTOP past their lease. An operator adjusts and cancels commissions meanwhile. Once Redis loses all its data
+while work is in flight and `tributary rebuild` follows, once PostgreSQL is restarted, once all follow-up enqueues are
+dropped for 10 s, and the 2 AM batch runs while its workers are killed.
 
-The last line is "passed failed". The seed is printed and TRIBUTARY_SEED repeats it.
+Afterwards every event whose 202 was read must have exactly its effect, and every event without an answer either that or
+none: the money is computed from that list alone by ops/oracle, which shares no code with the fleet; the ledger adds up; every
+owed webhook was received with the bytes it was written with; no attempt is spent and no job dead.
+
+The last line is "passed failed". The seed is printed and TRIBUTARY_SEED repeats the run's choices (not its timing).
 """
 import argparse
 import datetime
-import http.client
 import json
 import os
-import pathlib
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-WORKERS = ["click", "conversion", "commission", "webhook", "notification", "batch"]
-LEASE_SECONDS = 3
+import judge
+import kills
+import overlap
+from acts import Operator
+from fleet import Fleet
+from orders import PARTNERS, Orders, in_batches, instant, policies
+from recorder import IN_TRANSACTION
+from sender import Sender
 
+SHARDS = 4
+# Between two looks at what is still owed.
+LOOK_SECONDS = 0.5
+# The receiver takes its time, so that requests are under way when a webhook worker is killed.
+RECEIVER_DELAY_MS = 15
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def die_with_parent():
-    import ctypes
-    ctypes.CDLL("libc.so.6").prctl(1, signal.SIGKILL)
-
-
-class Fleet:
-    """Servers and processes under one folder, each of which can be killed and started again."""
-
-    def __init__(self, folder, binaries):
-        self.folder, self.binaries = pathlib.Path(folder), pathlib.Path(binaries)
-        self.redis_port, self.postgres_port, self.ingest_port, self.receiver_port = (free_port() for _ in range(4))
-        self.processes, self.commands = {}, {}
-        self.environment = {
-            **os.environ, "TRIBUTARY_REDIS_URL": f"redis://127.0.0.1:{self.redis_port}/0",
-            "TRIBUTARY_POSTGRES_URL": f"postgresql://postgres@127.0.0.1:{self.postgres_port}/postgres",
-            "TRIBUTARY_INGEST_PORT": str(self.ingest_port), "TRIBUTARY_DEMO": "1", "TRIBUTARY_ALLOW_HTTP": "1",
-            "TRIBUTARY_ALLOW_DESTINATIONS": "127.0.0.0/8", "TRIBUTARY_LEASE_MS": str(LEASE_SECONDS * 1000),
-            "TRIBUTARY_MASTER_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
-            "TRIBUTARY_PRIVACY_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", "TRIBUTARY_BATCH": "20",
-        }
-        # The run's own seed is not the processes' business.
-        self.environment.pop("TRIBUTARY_SEED", None)
-
-    def start(self, name, command):
-        self.commands[name] = command
-        log = open(self.folder / f"{name}.log", "ab")
-        self.processes[name] = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, preexec_fn=die_with_parent)
-
-    def restart(self, name):
-        process = self.processes[name]
-        process.kill()
-        process.wait()
-        self.start(name, self.commands[name])
-
-    def inspect(self, *arguments):
-        for attempt in range(40):
-            result = subprocess.run([self.binaries / "tributary", *arguments, "--json"], env=self.environment,
-                                    capture_output=True, text=True)
-            if result.returncode != 69:
-                break
-            time.sleep(0.25)
-        if result.returncode not in (0, 1):
-            raise RuntimeError(f"tributary {' '.join(arguments)}: {result.stderr}")
-        return result.returncode, json.loads(result.stdout) if result.stdout.strip() else {"error": result.stderr}
-
-    def query(self, sql):
-        result = subprocess.run(["psql", "-XAtq", "-d", self.environment["TRIBUTARY_POSTGRES_URL"], "-c", sql],
-                                env={**os.environ, "PGOPTIONS": "-c search_path=tributary"}, capture_output=True, text=True)
-        if result.returncode != 0:
-            raise RuntimeError(f"psql: {result.stderr}")
-        return result.stdout.splitlines()
-
-    def start_servers(self):
-        self.folder.chmod(0o755)
-        self.start("redis", ["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1", "--dir",
-                             str(self.redis_folder), "--save", "", "--appendonly", "yes", "--appendfsync", "always",
-                             "--maxmemory-policy", "noeviction"])
-        data = self.folder / "postgres"
-        data.mkdir()
-        run_as = []
-        if os.getuid() == 0:
-            shutil.chown(data, "postgres", "postgres")
-            run_as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        binary = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))[-1]
-        subprocess.run([*run_as, binary / "initdb", "-D", data / "d", "-U", "postgres", "-A", "trust"], check=True,
-                       stdout=subprocess.DEVNULL, cwd="/")
-        self.start("postgres", [*run_as, str(binary / "postgres"), "-D", str(data / "d"), "-p", str(self.postgres_port),
-                                "-h", "127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200"])
-        self.endpoints = self.folder / "endpoints.json"
-        self.endpoints.write_text("{}")
-        self.journal = self.folder / "journal.jsonl"
-        self.start("receiver", [sys.executable, str(ROOT / "ops/receiver/receiver.py"), "--port", str(self.receiver_port),
-                                "--endpoints", str(self.endpoints), "--journal", str(self.journal), "--ready-file",
-                                str(self.folder / "receiver.ready")])
-        self.wait(lambda: (self.folder / "receiver.ready").exists(), "the receiver")
-        self.wait(lambda: subprocess.run(["psql", "-XAtqc", "select 1", self.environment["TRIBUTARY_POSTGRES_URL"]],
-                                         capture_output=True).returncode == 0, "PostgreSQL")
-
-    @property
-    def redis_folder(self):
-        folder = self.folder / "redis"
-        folder.mkdir(exist_ok=True)
-        return folder
-
-    def wait(self, condition, what, seconds=60):
-        end = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > end:
-                raise RuntimeError(f"{what} did not get ready within {seconds} s; logs in {self.folder}")
-            time.sleep(0.05)
-
-    def start_fleet(self):
-        for number in (1, 2):
-            for worker in WORKERS:
-                self.start(f"{worker}-{number}", [str(self.binaries / f"tributary-{worker}-worker")])
-            self.start(f"scheduler-{number}", [str(self.binaries / "tributary-scheduler")])
-        self.start("ingest", [str(self.binaries / "tributary-ingest")])
-
-    def restart_postgres(self):
-        """A fast shutdown under load, and a start with the same data."""
-        self.processes["postgres"].send_signal(signal.SIGINT)
-        self.processes["postgres"].wait()
-        self.start("postgres", self.commands["postgres"])
-
-    def drop_follow_ups(self, seconds):
-        """For a while the workers acknowledge without enqueuing what comes next: only owed rows remember it."""
-        names = [name for name in self.processes if name.startswith(("conversion", "commission"))]
-        quiet = dict(self.environment)
-        self.environment.update(TRIBUTARY_TEST="1", TRIBUTARY_FAULTS="drop-follow-ups")
-        for name in names:
-            self.restart(name)
-        self.environment = quiet
-        time.sleep(seconds)
-        for name in names:
-            self.restart(name)
-
-    def lose_redis(self):
-        """All of Redis' data is gone; what PostgreSQL owes comes back by `rebuild`."""
-        self.processes["redis"].kill()
-        self.processes["redis"].wait()
-        shutil.rmtree(self.folder / "redis")
-        self.redis_folder
-        self.start("redis", self.commands["redis"])
-        self.inspect("directory", "rebuild")
-        return self.inspect("rebuild")[1]
-
-    def stop(self):
-        for process in self.processes.values():
-            process.kill()
-        for process in self.processes.values():
-            process.wait()
-
-
-class Sender:
-    """Posts events in small batches until each was answered by a 202, and keeps the list of those that were."""
-
-    def __init__(self, fleet, key, batches):
-        self.fleet, self.key, self.batches = fleet, key, batches
-        self.lock, self.next = threading.Lock(), 0
-        self.accepted, self.refused, self.unanswered, self.tries = [], [], [], 0
-        self.resting = threading.Event()
-        self.resting.set()
-        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(4)]
-        for thread in self.threads:
-            thread.start()
-
-    def run(self):
-        while True:
-            self.resting.wait()
-            with self.lock:
-                if self.next >= len(self.batches):
-                    return
-                batch = self.batches[self.next]
-                self.next += 1
-            self.send(batch)
-
-    def send(self, batch):
-        for _ in range(200):
-            self.tries += 1
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.fleet.ingest_port, timeout=4)
-                connection.request("POST", "/api/v1/events", json.dumps(batch), {
-                    "Authorization": f"Bearer {self.key}", "Content-Type": "application/json"})
-                answer = connection.getresponse()
-                body = answer.read()
-                connection.close()
-            except (OSError, http.client.HTTPException):
-                time.sleep(0.1)
-                continue
-            with self.lock:
-                if answer.status == 202:
-                    self.accepted += batch
-                    return
-                if answer.status < 500 and answer.status != 429:
-                    self.refused.append((answer.status, body[:300]))
-                    return
-            time.sleep(0.1)
-        with self.lock:
-            self.unanswered += batch
-
-    @property
-    def is_done(self):
-        return not any(thread.is_alive() for thread in self.threads)
-
-
-def instant(seconds):
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat(timespec="milliseconds")
-
-
-def make_events(dice, count, start):
-    """Orders of three partners: a third of them out of order, a tenth doubled, some refunded or cancelled."""
-    events = []
-    for number in range(count):
-        order, at = f"o-{number}", start + number * 0.01
-        amount = dice.choice([100000, 33333, 10000, 250000, 7001])
-        facts = [
-            {"type": "order.created", "orderAmount": amount, "currency": "KRW", "version": 1,
-             "referralCode": dice.choice(["PARTNER001", "GOLD001", "SILVER01"]), "isNewCustomer": False},
-            {"type": "order.confirmed"}]
-        if dice.random() < 0.1:
-            facts.append({"type": "order.updated", "orderAmount": amount + 1000, "currency": "KRW", "version": 2})
-        if dice.random() < 0.1:
-            for refund in range(dice.choice([1, 2])):
-                facts.append({"type": "order.refunded", "refundId": f"r{refund}", "refundAmount": amount // 4})
-        if dice.random() < 0.05:
-            facts.append({"type": "order.cancelled", "reason": "Customer cancellation"})
-        for index, fact in enumerate(facts):
-            fact.update(id=f"{order}-{index}", orderId=order, occurredAt=instant(at + index))
-        if dice.random() < 0.34:
-            dice.shuffle(facts)
-        events += facts
-        if dice.random() < 0.1:
-            events.append(dict(dice.choice(facts)))
-    # Events of one order are spread over several requests, and some overtake others.
-    return [event for _, event in sorted(enumerate(events), key=lambda pair: pair[0] + dice.random() * 12)]
-
-
-def policies(year):
-    rows = [("DEFAULT", 0, None, "5"), ("TIER-BRONZE", 10, "bronze", "5"), ("TIER-SILVER", 20, "silver", "7"),
-            ("TIER-GOLD", 30, "gold", "10"), ("TIER-PLATINUM", 40, "platinum", "12")]
-    made = [{"policyCode": f"{code}-{year}", "version": 1, "status": "ACTIVE", "priority": priority, "partnerTier": tier,
-             "commissionType": "PERCENTAGE", "commissionRate": rate, "minCommission": 1000, "validFrom": f"{year}-01-01",
-             "validUntil": f"{year}-12-31"} for code, priority, tier, rate in rows]
-    return {"programme": {"timeZone": "Asia/Seoul", "windowDays": 30}, "products": {}, "policies": made,
-            "partners": [{"referralCode": "PARTNER001", "tier": "bronze", "isActive": True},
-                         {"referralCode": "GOLD001", "tier": "gold", "isActive": True},
-                         {"referralCode": "SILVER01", "tier": "silver", "isActive": True}]}
+OWED = {
+    "pricings": "select count(*) from orders where priced_seq < facts_seq",
+    "deliveries": "select count(*) from webhook_deliveries where status = 'owed' and next_attempt_at <= clock_timestamp()",
+}
 
 
 class Run:
@@ -270,183 +53,223 @@ class Run:
         self.options = options
         self.seed = int(os.environ.get("TRIBUTARY_SEED") or time.time_ns() % 1_000_000)
         self.dice = random.Random(self.seed)
-        self.passed, self.failed, self.kills = 0, 0, {}
+        self.passed, self.failed, self.begin = 0, 0, time.monotonic()
         print(f"seed {self.seed}, {options.orders} orders, at least {options.kills} kills", flush=True)
+
+    def say(self, text):
+        print(f"  [{time.monotonic() - self.begin:4.0f} s] {text}", flush=True)
 
     def check(self, what, good, detail=""):
         print(f"  {'ok  ' if good else 'FAIL'} {what}{': ' + str(detail) if detail != '' else ''}", flush=True)
         self.passed, self.failed = self.passed + bool(good), self.failed + (not good)
 
-    def kill_one(self, fleet):
-        """Ends or stops one process at random, after a random moment, and starts it again."""
-        name = self.dice.choice(["ingest", "redis"] +
-                                [f"{worker}-{number}" for worker in [*WORKERS, "scheduler"] for number in (1, 2)])
-        time.sleep(self.dice.random() * 0.4)
-        if name not in ("redis", "ingest") and self.dice.random() < 0.15:
-            fleet.processes[name].send_signal(signal.SIGSTOP)
-            time.sleep(LEASE_SECONDS + 1)
-            fleet.processes[name].send_signal(signal.SIGCONT)
-            kind = "stopped past the lease"
-        else:
-            fleet.restart(name)
-            kind = "killed"
-        key = f"{name.split('-')[0]} {kind}"
-        self.kills[key] = self.kills.get(key, 0) + 1
+    def check_none(self, what, problems):
+        """Holds when there is no problem; the first few are shown."""
+        problems = list(problems)
+        shown = "\n       ".join([f"{len(problems)} problems", *map(str, problems[:8])]) if problems else ""
+        self.check(what, not problems, shown)
 
-    def owed(self, fleet):
-        return [int(value) for value in fleet.query(
-            "select (select count(*) from orders where priced_seq < facts_seq),"
-            " (select count(*) from webhook_deliveries where status = 'owed'),"
-            " (select count(*) from inbound_events)")[0].split("|")]
-
-    def settle(self, fleet, events, seconds):
-        """Waits until everything accepted is stored and nothing is owed."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            orders, deliveries, stored = self.owed(fleet)
-            if orders == 0 and deliveries == 0 and stored >= events:
-                return True
-            time.sleep(0.5)
-        return False
+    # --- the play
 
     def play(self, fleet):
-        fleet.start_servers()
+        key = self.prepare(fleet)
+        orders = Orders(self.dice, self.options.orders, time.time() - 3600)
+        self.say(str(orders))
+        batches = in_batches(self.dice, orders.events)
+        half = len(batches) // 2
+        plan = kills.make_plan(self.dice, self.options.kills)
+        killer = kills.Killer(fleet, self.dice)
+        self.operator = Operator(fleet, random.Random(self.seed + 1), orders.to_adjust, orders.to_cancel)
+        senders = [Sender(fleet.ingest_port, key, part, random.Random(self.seed + 2 + number))
+                   for number, part in enumerate((batches[:half], batches[half:]))]
+
+        killer.carry_out(plan[:len(plan) // 2], senders[0].between(0, 0.95))
+        self.lose_redis(fleet, senders[0])
+        senders[1].release(0.1)
+        fleet.restart_postgres()
+        self.say("PostgreSQL was restarted under load")
+        senders[1].release(0.2)
+        fleet.drop_follow_ups(10)
+        self.say("for 10 s no follow-up was enqueued")
+        killer.carry_out(plan[len(plan) // 2:], senders[1].between(0.2, 1))
+        senders[1].finish()
+        self.say("all is sent")
+        self.settle(fleet, senders, 120)
+        self.operator.finish()
+        self.check("everything accepted is stored, nothing is owed", self.settle(fleet, senders, 60), self.owed(fleet))
+        self.confirm(fleet, killer)
+        self.say("2 AM is over")
+        self.report(fleet, killer, senders)
+        self.judge(fleet, orders, senders)
+
+    def prepare(self, fleet):
+        fleet.start_servers(overlap.POSTGRES_SETTINGS)
         fleet.inspect("migrate")
         fleet.inspect("seed", "--year", str(datetime.date.today().year))
         endpoints = {}
-        for code, tier in (("PARTNER001", "bronze"), ("GOLD001", "gold"), ("SILVER01", "silver")):
+        for code, tier in PARTNERS.items():
             fleet.inspect("partner", "add", "--code", code, "--name", code, "--tier", tier)
             made = fleet.inspect("endpoint", "add", "--partner", code, "--events", "commission.*", "--url",
                                  f"http://127.0.0.1:{fleet.receiver_port}/{code}")[1]
-            endpoints[f"/{code}"] = {"secrets": [made["secret"]]}
+            endpoints[f"/{code}"] = {"secrets": [made["secret"]], "delayMs": RECEIVER_DELAY_MS}
         fleet.endpoints.write_text(json.dumps(endpoints))
         key = fleet.inspect("key", "add", "--source", "shop", "--name", "shop")[1]["key"]
         fleet.start_fleet()
+        return key
 
-        events = make_events(self.dice, self.options.orders, time.time() - 3600)
-        batches, index = [], 0
-        while index < len(events):
-            size = self.dice.randint(1, 12)
-            # An event that comes twice comes in two requests: in one, the second would be refused by its index.
-            batch, names = [], set()
-            while index < len(events) and len(batch) < size and events[index]["id"] not in names:
-                names.add(events[index]["id"])
-                batch.append(events[index])
-                index += 1
-            batches.append(batch)
-        begin = time.monotonic()
-        half = len(batches) // 2
-        sender = Sender(fleet, key, batches[:half])
-        self.kill_while(fleet, sender, self.options.kills // 2)
-        # The ingest rests, the first worker has stored what was accepted, and Redis loses everything.
-        first = {event["id"] for event in sender.accepted}
-        self.check("stored before Redis is lost", self.settle_stored(fleet, len(first)))
-        print(f"  Redis lost its data; rebuild: {fleet.lose_redis()}", flush=True)
-        second = Sender(fleet, key, batches[half:])
-        fleet.restart_postgres()
-        print("  PostgreSQL was restarted under load", flush=True)
-        fleet.drop_follow_ups(10)
-        print("  for 10 s no follow-up was enqueued", flush=True)
-        self.kill_while(fleet, second, self.options.kills - self.options.kills // 2)
-        accepted = sender.accepted + second.accepted
-        sent = time.monotonic() - begin
-        self.check("no event was refused", not (sender.refused + second.refused), (sender.refused + second.refused)[:3] or "")
-        distinct = len({event["id"] for event in accepted})
-        self.check("everything accepted is stored, nothing is owed", self.settle(fleet, distinct, 150), self.owed(fleet))
-        spent = sum(queue["failedTotal"] for queue in fleet.inspect("queues")[1]["queues"])
-        self.check("no attempt was spent since Redis lost its data", spent == 0, spent)
-        self.confirm(fleet)
-        print(f"  {distinct} events accepted in {sent:.0f} s, {sender.tries + second.tries} requests, "
-              f"{len(sender.unanswered + second.unanswered)} without an answer", flush=True)
-        self.judge(fleet, accepted, sender.unanswered + second.unanswered)
+    def owed(self, fleet):
+        return {what: int(fleet.query(sql)[0]) for what, sql in OWED.items()}
 
-    def confirm(self, fleet):
+    def stored_ids(self, fleet):
+        return set(fleet.query("select event_id from inbound_events"))
+
+    def settle(self, fleet, senders, seconds):
+        """Waits until everything accepted is stored, nothing is owed and no queue has anything ready or leased."""
+        end = time.monotonic() + seconds
+        certain = set().union(*(sender.certain_ids for sender in senders))
+        while time.monotonic() < end:
+            if sum(self.owed(fleet).values()) == 0 and certain <= self.stored_ids(fleet):
+                queues = fleet.inspect("queues")[1]["queues"]
+                if not any(queue["ready"] + queue["leased"] for queue in queues):
+                    return True
+            time.sleep(LOOK_SECONDS)
+        return False
+
+    def lose_redis(self, fleet, sender):
+        """Redis' data is deleted while the ingest rests and work is in flight: who prices, sends and sweeps stands still, in
+        the middle of it, until everything accepted is stored."""
+        names = [f"{worker}-{number}" for worker in ("commission", "webhook", "batch") for number in (1, 2)]
+        for name in names:
+            fleet.freeze(name)
+        sender.release(1)
+        sender.finish()
+        end = time.monotonic() + 60
+        while time.monotonic() < end and not sender.certain_ids <= self.stored_ids(fleet):
+            time.sleep(LOOK_SECONDS)
+        self.check("stored before Redis is lost", sender.certain_ids <= self.stored_ids(fleet))
+        self.check_none("no attempt was spent before Redis lost its data", (
+            problem for problem in judge.queues_at_rest(fleet.inspect("queues")[1]["queues"]) if "spent" in problem))
+        fleet.delete_redis()
+        fleet.inspect("directory", "rebuild")
+        # The operator acts on: an act of this moment owes a delivery that is in its queue before `rebuild` looks.
+        with self.operator.at_rest():
+            owed = self.owed(fleet)
+            answer = fleet.inspect("rebuild")[1]
+        self.check_none(f"rebuild enqueued all that was owed: {owed}", judge.rebuilt(owed, answer))
+        for name in names:
+            fleet.signal(name, signal.SIGCONT)
+
+    def confirm(self, fleet, killer):
         """The hold ends by the batch command's --now, while batch workers are killed; the run is for one date, so once."""
         later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=8)
         pending = int(fleet.query("select count(*) from partner_commissions where status = 'pending'")[0])
         reports = []
-        # The command waits in the thread: a process that a thread starts would die with it (PR_SET_PDEATHSIG).
         command = threading.Thread(target=lambda: reports.append(fleet.inspect(
             "schedule", "run", "commission-confirmation", "--now", later.isoformat(timespec="milliseconds"), "--date",
             later.date().isoformat())[1]))
         command.start()
-        time.sleep(0.5)
-        for number in (1, 2):
-            fleet.restart(f"batch-{number}")
+        # One after the other: who is killed with the run in its hands leaves it to the other one.
+        for _ in range(2):
+            holder = self.holder_of_batch(fleet, killer)
+            strike = kills.Strike(holder, kills.KILL, IN_TRANSACTION)
+            killer.at_a_moment(strike)
+            killer.done.append(strike)
+            self.say(f"2 AM: {strike}")
         command.join()
         report = reports[0] if reports else {}
         self.check("2 AM confirmed what was past its hold", report.get("confirmed") == pending, f"{pending} pending, {report}")
-        self.settle(fleet, 0, 60)
+        self.settle(fleet, [], 60)
 
-    def kill_while(self, fleet, sender, least):
-        done = 0
-        while done < least or not sender.is_done:
-            self.kill_one(fleet)
-            done += 1
-            if done > 4 * least + 40:
-                break
-        for thread in sender.threads:
-            thread.join(timeout=60)
-
-    def settle_stored(self, fleet, events):
-        end = time.monotonic() + 60
+    @staticmethod
+    def holder_of_batch(fleet, killer):
+        end = time.monotonic() + 2 * kills.LEASE_SECONDS + 4
         while time.monotonic() < end:
-            if self.owed(fleet)[2] >= events:
-                return True
-            time.sleep(0.2)
-        return False
+            for name in ("batch-1", "batch-2"):
+                moment = killer.recorders[name].moment(fleet.processes[name].pid)
+                if moment and moment.leased and moment.transactions:
+                    return name
+            time.sleep(kills.POLL_SECONDS)
+        return "batch-1"
 
-    def judge(self, fleet, accepted, unanswered):
+    # --- what became of it
+
+    def report(self, fleet, killer, senders):
+        print("  kills and stops:")
+        for line in kills.report(killer.done):
+            print(f"    {line}")
+        self.check_none(f"at least {self.options.kills} kills, of everybody, {kills.STAGE_MIN} at each stage",
+                        kills.shortcomings(killer.done, self.options.kills))
+        self.check_none("nobody paid for a Redis that stood still", killer.charged)
+        lines, waits = overlap.report(fleet)
+        for line in lines:
+            print(f"    {line}")
+        self.check("batches overlapped on the same orders", waits > 0, waits)
+        accepted, unanswered = (sum(len(part) for part in parts) for parts in (
+            (sender.accepted for sender in senders), (sender.unanswered for sender in senders)))
+        print(f"    {accepted} events accepted, {unanswered} without an answer, "
+              f"{sum(sender.tries for sender in senders)} requests; {self.operator}")
+        self.check("some events are without an answer", unanswered > 0, unanswered)
+
+    def judge(self, fleet, orders, senders):
+        accepted = [event for sender in senders for event in sender.accepted]
+        unanswered = [event for sender in senders for event in sender.unanswered]
+        self.check_none("no event was refused", (bad for sender in senders for bad in sender.refused))
+        rows = (row.split("|") for row in fleet.query(
+            "select e.event_id, e.state, (select count(*) from inbound_event_conflicts c where c.event_id = e.id)"
+            " from inbound_events e"))
+        self.check_none("stored is what was accepted, and nothing else", judge.stored_events(
+            {event["id"] for event in orders.events}, {event["id"] for event in accepted},
+            {event: (state, int(conflicts)) for event, state, conflicts in rows}))
         lines = [{"event": event, "may": False, "source": "shop"} for event in accepted]
         lines += [{"event": event, "may": True, "source": "shop"} for event in unanswered]
-        (fleet.folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-        (fleet.folder / "policies.json").write_text(json.dumps(policies(datetime.date.today().year)))
-        (fleet.folder / "actual.jsonl").write_text("\n".join(fleet.query(
+        actual = fleet.query(
             "select json_build_object('source', o.source, 'orderId', o.external_id, 'conversion', v.status, 'currency',"
             " v.currency, 'commissions', coalesce((select json_agg(json_build_object('partner', p.referral_code,"
             " 'amountMinor', c.commission_amount)) from partner_commissions c join partners p on p.id = c.partner_id"
-            " where c.order_id = o.id), '[]')) from orders o left join conversion_events v on v.order_id = o.id")))
-        oracle = subprocess.run(
-            [sys.executable, str(ROOT / "ops/oracle/expected_money.py"), str(fleet.folder / "events.jsonl"), "--policies",
-             str(fleet.folder / "policies.json"), "--actual", str(fleet.folder / "actual.jsonl")],
-            capture_output=True, text=True)
-        self.check("every order is as the oracle computes it", oracle.returncode == 0,
-                   (oracle.stdout + oracle.stderr)[-1500:] if oracle.returncode else "")
+            " where c.order_id = o.id), '[]')) from orders o left join conversion_events v on v.order_id = o.id")
+        summary = []
+        self.check_none("every order is as the oracle computes it", judge.oracle(
+            fleet.folder, lines + self.operator.acts, policies(datetime.date.today().year), actual, summary))
+        print(f"    the oracle: {' '.join(summary)}")
         code, answer = fleet.inspect("ledger", "check")
         self.check("the ledger is in order", code == 0, "" if code == 0 else answer)
-        twice = fleet.query("select count(*) from (select order_id, kind, count(*) from audit_logs a join partner_commissions c"
-                            " on c.id = a.entity_id cross join lateral (select action as kind) k where action = 'created'"
-                            " group by 1, 2 having count(*) > 1) t")[0]
+        twice = fleet.query("select count(*) from (select entity_id from audit_logs where action = 'created'"
+                            " group by 1 having count(*) > 1) t")[0]
         self.check("no commission was created twice", twice == "0", twice)
+        owed = [json.loads(row) for row in fleet.query(
+            "select json_build_object('event', d.event_id, 'path', '/' || p.referral_code, 'sha256',"
+            " encode(sha256(e.body), 'hex'), 'status', d.status, 'attempt', d.attempt) from webhook_deliveries d"
+            " join webhook_events e on e.id = d.event_id join partners p on p.id = e.partner_id")]
         received = [json.loads(line) for line in fleet.journal.read_text().splitlines()]
-        ids = {one["id"] for one in received if one["verified"]}
-        owed = set(fleet.query("select event_id from webhook_deliveries"))
-        self.check("every owed webhook was received and verified", owed <= ids, f"{len(owed)} owed, {len(owed - ids)} missing")
-        self.check("no webhook id has two bodies", len({(one["id"], one["sha256"]) for one in received}) ==
-                   len({one["id"] for one in received}), f"{len(received)} received")
-        dead = sum(queue["dead"] for queue in fleet.inspect("queues")[1]["queues"])
-        self.check("no job is dead", dead == 0, dead)
-        total = sum(self.kills.values())
-        self.check(f"at least {self.options.kills} kills", total >= self.options.kills, total)
-        for what, count in sorted(self.kills.items()):
-            print(f"    {count:>4} × {what}")
+        self.check_none(f"{len(owed)} webhooks: each received with one id and its own bytes ({len(received)} came)",
+                        judge.deliveries(owed, received))
+        self.check_none("no attempt was spent, no job is dead or left", judge.queues_at_rest(
+            fleet.inspect("queues")[1]["queues"]))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binaries", required=True, help="the folder of the fleet's executables")
-    parser.add_argument("--orders", type=int, default=1000)
-    parser.add_argument("--kills", type=int, default=60)
+    parser.add_argument("--orders", type=int, default=5000, help="default 5000")
+    parser.add_argument("--kills", type=int, default=100, help="kills with -9 at least; default 100")
+    parser.add_argument("--delay-ms", default="1-10",
+                        help="bounds of the wait before each statement and acknowledgement; default 1-10")
+    parser.add_argument("--faults", metavar="NAMES",
+                        help="break a promise in all processes (TRIBUTARY_FAULTS), to see that the test notices")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and data")
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="tributary-fleet-")
-    run, fleet = Run(options), Fleet(folder, options.binaries)
+    run, fleet = Run(options), Fleet(folder, options.binaries, options.delay_ms)
+    fleet.environment["TRIBUTARY_SHARDS"] = str(SHARDS)
+    if options.faults:
+        fleet.test_settings["TRIBUTARY_FAULTS"] = options.faults
     try:
         run.play(fleet)
     except (RuntimeError, subprocess.CalledProcessError, OSError) as error:
         run.check("the run came to its end", False, error)
     finally:
         fleet.stop()
+    run.say("over")
     if run.failed or options.keep:
         print(f"  logs and data: {folder}")
     else:
