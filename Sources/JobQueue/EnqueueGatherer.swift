@@ -30,6 +30,7 @@ final class EnqueueGatherer {
         let queue: QueueName
         let id: String
         let delayMilliseconds: Int64
+        let uses: JobUses
         let body: [UInt8]
     }
 
@@ -54,7 +55,7 @@ final class EnqueueGatherer {
             pending[context.configuration.shard(of: job.shardKey)].append(
                 Entry(
                     call: call, index: index, queue: job.queue, id: job.id,
-                    delayMilliseconds: job.delay.milliseconds, body: JobRecord.body(of: job)))
+                    delayMilliseconds: job.delay.milliseconds, uses: job.uses, body: JobRecord.body(of: job)))
         }
         if !isFlushing {
             isFlushing = true
@@ -105,7 +106,7 @@ final class EnqueueGatherer {
         for (queue, entries) in byQueue {
             keys += context.keys.of(queue, shard: shard)
             arguments.append(RedisArgument(entries.count))
-            arguments.append(queue.remembersCompletedJobs ? "1" : "0")
+            arguments.append(entries.reduce(into: JobUses()) { $0.formUnion($1.uses) }.options(of: queue))
             for entry in entries {
                 arguments.append(.string(entry.id))
                 arguments.append(.integer(entry.delayMilliseconds))

@@ -15,6 +15,7 @@ final class GuardedGatherer {
     private struct Entry {
         let id: String
         let delayMilliseconds: Int64
+        let uses: JobUses
         let body: [UInt8]
         let guardKey: [UInt8]
         let continuation: CheckedContinuation<Result<FirstOutcome, QueueError>, Never>
@@ -39,7 +40,8 @@ final class GuardedGatherer {
             if pending.isEmpty { Loop.atTurnEnd { [self] in flush() } }
             pending[place, default: []].append(
                 Entry(
-                    id: job.id, delayMilliseconds: job.delay.milliseconds, body: JobRecord.body(of: job),
+                    id: job.id, delayMilliseconds: job.delay.milliseconds, uses: job.uses,
+                    body: JobRecord.body(of: job),
                     guardKey: guardKey, continuation: continuation))
         }
         return try result.get()
@@ -58,7 +60,8 @@ final class GuardedGatherer {
     private func send(_ entries: ArraySlice<Entry>, to place: Place) {
         var arguments: [RedisArgument] = [
             .integer(place.windowMilliseconds), RedisArgument(QueueLimits.guardsMax),
-            place.queue.remembersCompletedJobs ? "1" : "0", RedisArgument(entries.count),
+            entries.reduce(into: JobUses()) { $0.formUnion($1.uses) }.options(of: place.queue),
+            RedisArgument(entries.count),
         ]
         arguments.reserveCapacity(arguments.count + entries.count * 5)
         for (number, entry) in entries.enumerated() {

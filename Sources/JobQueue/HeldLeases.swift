@@ -43,6 +43,8 @@ final class HeldLeases {
         }
     }
 
+    var heldLeases: [Lease] { Array(leases.keys) }
+
     func observeReleases(_ observer: @escaping @Loop () -> Void) { observers.append(observer) }
 
     func tellObservers() {

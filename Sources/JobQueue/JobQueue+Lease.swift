@@ -19,16 +19,17 @@ extension JobQueue {
             mayTakeAlone ? "1" : "0", RedisArgument(configuration.crashesMax), skipLeasedAlone,
         ]
         let answer = try await context.run(QueueScript.lease, queue, shard: shard, arguments)
-        guard let parts = answer.array, parts.count == 10, let state = parts[0].string,
+        guard let parts = answer.array, parts.count == 11, let state = parts[0].string,
             let fence = parts[1].integer, let now = parts[2].integer, let check = parts[3].integer,
             let readyLeft = parts[4].integer, let suspectsLeft = parts[5].integer, let alone = parts[6].integer,
-            let ids = parts[7].bytes, let records = parts[8].array, let quarantined = parts[9].array
+            let ids = parts[7].bytes, let records = parts[8].array, let quarantined = parts[9].array,
+            let expired = parts[10].array
         else { throw .unexpected(QueueScript.lease) }
         reportQuarantined(quarantined, queue, shard: shard, at: now)
         var batch: LeaseBatch?
         if state == "leased" {
             let lease = Lease(queue: queue, shard: shard, fence: fence, token: token, isAlone: alone == 1)
-            batch = try take(lease, ids: ids, records: records)
+            batch = try take(lease, ids: ids, records: records, expired: Set(expired.compactMap(\.string)))
         }
         return LeaseAnswer(
             batch: batch, isPaused: state == "paused", nextCheck: Self.wait(until: check, now: now),
@@ -58,8 +59,11 @@ extension JobQueue {
         check == 0 ? nil : .milliseconds(Swift.max(0, check - now))
     }
 
-    private func take(_ lease: Lease, ids: [UInt8], records: [RedisValue]) throws(QueueError) -> LeaseBatch? {
+    private func take(
+        _ lease: Lease, ids: [UInt8], records: [RedisValue], expired: Set<String>
+    ) throws(QueueError) -> LeaseBatch? {
         var jobs: [LeasedJob] = []
+        var late: [LeasedJob] = []
         var unreadable: [LeasedJob] = []
         jobs.reserveCapacity(records.count)
         let ids = ids.split(separator: UInt8(ascii: " "))
@@ -71,10 +75,12 @@ extension JobQueue {
                 unreadable.append(LeasedJob(id: id, lease: lease, record: .unreadable))
                 continue
             }
-            jobs.append(LeasedJob(id: id, lease: lease, record: record))
+            let job = LeasedJob(id: id, lease: lease, record: record)
+            if !expired.isEmpty, expired.contains(id) { late.append(job) } else { jobs.append(job) }
         }
-        held.add(lease, jobCount: jobs.count + unreadable.count)
+        held.add(lease, jobCount: records.count)
         if !unreadable.isEmpty { park(unreadable) }
+        if !late.isEmpty { endExpired(late) }
         guard !jobs.isEmpty else { return nil }
         context.metrics.leased[lease.queue.ordinal].add(jobs.count)
         return LeaseBatch(lease: lease, jobs: jobs)

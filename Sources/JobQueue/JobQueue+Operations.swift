@@ -20,20 +20,24 @@ extension JobQueue {
         var isPaused = false
         for shard in 0..<configuration.shardCount {
             let answer = try await context.run(QueueScript.stats, queue, shard: shard, [])
-            guard let numbers = answer.array?.compactMap(\.integer), numbers.count == 13 else {
+            guard let numbers = answer.array?.compactMap(\.integer), numbers.count == 17 else {
                 throw .unexpected(QueueScript.stats)
             }
             var counts = QueueStats.Counts()
-            counts.ready = Int(numbers[2])
+            (counts.readyUrgent, counts.readyHigh, counts.readyLow) = (
+                Int(numbers[14]), Int(numbers[15]), Int(numbers[16])
+            )
+            counts.ready = Int(numbers[2]) + counts.readyUrgent + counts.readyHigh + counts.readyLow
             counts.suspects = Int(numbers[3])
             counts.scheduled = Int(numbers[4])
             counts.leases = Int(numbers[5])
             counts.dead = Int(numbers[6])
-            counts.leased = Int(numbers[1] - numbers[2] - numbers[3] - numbers[4] - numbers[6])
+            counts.leased = Int(numbers[1] - numbers[3] - numbers[4] - numbers[6]) - counts.ready
             counts.remembered = Int(numbers[7])
             counts.completedTotal = Int(numbers[9])
             counts.failedTotal = Int(numbers[10])
             counts.diedTotal = Int(numbers[11])
+            counts.expiredTotal = Int(numbers[13])
             if numbers[12] > 0 { counts.oldestReadyAge = .milliseconds(max(0, numbers[0] - numbers[12])) }
             shards.append(counts)
             if numbers[8] == 1 { isPaused = true }

@@ -13,6 +13,9 @@ package final class JobQueue {
     /// Called with jobs that were quarantined just now, so that the rows which owe them can be told. Should this
     /// process end before that, an enqueue of the same id answers `exists(.quarantined)`.
     package var onQuarantine: (@Loop ([StoredJob]) -> Void)?
+    /// Called with jobs that were leased after their deadline, before they are dropped, so that the rows which owe them can
+    /// be told first. When it throws, they are put off and come again. Without it they are dropped at once.
+    package var onExpired: (@Loop ([LeasedJob]) async throws -> Void)?
     /// Called when a heartbeat was refused: another worker may run these jobs by now.
     package var onLeaseLost: (@Loop (Lease) -> Void)? {
         get { held.onLeaseLost }
@@ -23,7 +26,7 @@ package final class JobQueue {
     let held: HeldLeases
     let guarded: GuardedGatherer
     private let enqueues: EnqueueGatherer
-    private let settles: SettleGatherer
+    let settles: SettleGatherer
 
     /// - Precondition: the configuration has no ``JobQueueConfiguration/problems()``.
     package init(connection: RedisConnection, configuration: JobQueueConfiguration) {

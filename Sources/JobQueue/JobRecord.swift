@@ -4,16 +4,21 @@ import Core
 struct JobRecord {
     var enqueuedAt: EpochMilliseconds
     var isQuarantined: Bool
+    var priority: PriorityBand
     var attempt: Int
     var crashes: Int
     var maxAttempts: Int
     var digest: UInt64
+    var extent: JobExtension
     var kind: String
     var traceContext: String?
     var payload: [UInt8]
     var failures: [JobFailure]
 
     static let version: UInt8 = 1
+    /// That of a record with an extension, which a release without extensions leaves alone.
+    static let extendedVersion: UInt8 = 2
+    private static let extendedFlag: UInt8 = 8
     private static let headerBytes = 30
     private static let stampBytes = 8
     private static let failureHeaderBytes = 13
@@ -21,11 +26,13 @@ struct JobRecord {
     /// The record of a new job without its first 8 bytes, Redis' time, which the script puts in front.
     static func body(of job: NewJob) -> [UInt8] {
         let traceBytes = job.traceContext?.utf8.count ?? 0
-        let count = headerBytes - stampBytes + job.kind.utf8.count + traceBytes + job.payload.count
+        let extent = JobExtension(of: job).bytes
+        let extentBytes = extent.isEmpty ? 0 : 2 + extent.count
+        let count = headerBytes - stampBytes + extentBytes + job.kind.utf8.count + traceBytes + job.payload.count
         return [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             var writer = ByteWriter(buffer: buffer)
-            writer.put(version)
-            writer.put(UInt8(0))  // flags
+            writer.put(extent.isEmpty ? version : extendedVersion)
+            writer.put(job.priority.flags | (extent.isEmpty ? 0 : extendedFlag))
             writer.put(UInt16(0))  // attempt
             writer.put(UInt8(0))  // crashes
             writer.put(UInt16(job.maxAttempts))
@@ -33,6 +40,10 @@ struct JobRecord {
             writer.put(UInt8(job.kind.utf8.count))
             writer.put(UInt16(traceBytes))
             writer.put(UInt32(job.payload.count))
+            if !extent.isEmpty {
+                writer.put(UInt16(extent.count))
+                writer.put(extent)
+            }
             writer.put(job.kind)
             if let trace = job.traceContext { writer.put(trace) }
             writer.put(job.payload)
@@ -43,7 +54,9 @@ struct JobRecord {
     /// `nil` for bytes that are no record of a version this release knows.
     init?(_ bytes: [UInt8]) {
         let record: JobRecord? = bytes.withUnsafeBytes { bytes in
-            guard bytes.count >= Self.headerBytes, bytes[8] == Self.version else { return nil }
+            guard bytes.count >= Self.headerBytes, bytes[8] == Self.version || bytes[8] == Self.extendedVersion else {
+                return nil
+            }
             return JobRecord(reading: bytes)
         }
         guard let record else { return nil }
@@ -60,11 +73,23 @@ struct JobRecord {
         crashes = Int(bytes[12])
         maxAttempts = Int(number(at: 13, as: UInt16.self))
         digest = number(at: 15, as: UInt64.self)
-        let kindEnd = Self.headerBytes + Int(bytes[23])
+        var kindStart = Self.headerBytes
+        extent = JobExtension()
+        if bytes[9] & Self.extendedFlag != 0 {
+            guard kindStart + 2 <= bytes.count else { return nil }
+            let start = kindStart + 2
+            kindStart = start + Int(number(at: kindStart, as: UInt16.self))
+            guard kindStart <= bytes.count,
+                let read = JobExtension(UnsafeRawBufferPointer(rebasing: bytes[start..<kindStart]))
+            else { return nil }
+            extent = read
+        }
+        priority = PriorityBand(flags: bytes[9])
+        let kindEnd = kindStart + Int(bytes[23])
         let traceEnd = kindEnd + Int(number(at: 24, as: UInt16.self))
         let payloadEnd = traceEnd + Int(number(at: 26, as: UInt32.self))
         guard payloadEnd <= bytes.count else { return nil }
-        kind = String(decoding: bytes[Self.headerBytes..<kindEnd], as: UTF8.self)
+        kind = String(decoding: bytes[kindStart..<kindEnd], as: UTF8.self)
         traceContext = traceEnd == kindEnd ? nil : String(decoding: bytes[kindEnd..<traceEnd], as: UTF8.self)
         payload = [UInt8](bytes[traceEnd..<payloadEnd])
         failures = []
@@ -88,24 +113,34 @@ struct JobRecord {
     /// Stands for a record this release cannot read; only its id means anything.
     static var unreadable: JobRecord {
         JobRecord(
-            enqueuedAt: EpochMilliseconds(rawValue: 0), isQuarantined: false, attempt: 0, crashes: 0, maxAttempts: 1,
-            digest: 0, kind: "", traceContext: nil, payload: [], failures: [])
+            enqueuedAt: EpochMilliseconds(rawValue: 0), isQuarantined: false, priority: .normal, attempt: 0, crashes: 0,
+            maxAttempts: 1,
+            digest: 0, extent: JobExtension(), kind: "", traceContext: nil, payload: [], failures: [])
     }
 
     private init(
-        enqueuedAt: EpochMilliseconds, isQuarantined: Bool, attempt: Int, crashes: Int, maxAttempts: Int,
-        digest: UInt64, kind: String, traceContext: String?, payload: [UInt8], failures: [JobFailure]
+        enqueuedAt: EpochMilliseconds, isQuarantined: Bool, priority: PriorityBand, attempt: Int, crashes: Int,
+        maxAttempts: Int,
+        digest: UInt64, extent: JobExtension, kind: String, traceContext: String?, payload: [UInt8],
+        failures: [JobFailure]
     ) {
         self.enqueuedAt = enqueuedAt
         self.isQuarantined = isQuarantined
+        self.priority = priority
         self.attempt = attempt
         self.crashes = crashes
         self.maxAttempts = maxAttempts
         self.digest = digest
+        self.extent = extent
         self.kind = kind
         self.traceContext = traceContext
         self.payload = payload
         self.failures = failures
+    }
+
+    /// When it may not begin to run any more; `nil` for never.
+    var deadline: EpochMilliseconds? {
+        extent.lifetimeMilliseconds.map { EpochMilliseconds(rawValue: enqueuedAt.rawValue + $0) }
     }
 
     /// The 8 digest bytes as they stand in the record and in the memory of completed jobs.

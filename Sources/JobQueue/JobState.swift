@@ -2,7 +2,8 @@
 ///
 /// `scheduled -> ready -> leased -> completed`; from `leased` also back to `scheduled` (retry, snooze) or `ready` (given
 /// back, reaped), or on to `dead` or `quarantined`, from where a redrive leads to `ready` or `scheduled` and a deletion to
-/// `cancelled`. Completed and cancelled jobs are known only where the queue remembers them.
+/// `cancelled`; a job whose deadline has passed when it comes to be leased ends `expired`. Completed, cancelled and expired
+/// jobs are known only where the queue remembers them.
 package enum JobState: String, CaseIterable, Hashable, Sendable {
     case scheduled
     case ready
@@ -13,6 +14,7 @@ package enum JobState: String, CaseIterable, Hashable, Sendable {
     case dead
     case quarantined
     case cancelled
+    case expired
 
     /// The scripts' letter for a state; capital letters are the caller's business.
     init?(letter: UInt8) {
@@ -25,6 +27,7 @@ package enum JobState: String, CaseIterable, Hashable, Sendable {
         case UInt8(ascii: "d"): self = .dead
         case UInt8(ascii: "q"): self = .quarantined
         case UInt8(ascii: "x"): self = .cancelled
+        case UInt8(ascii: "e"): self = .expired
         default: return nil
         }
     }

@@ -14,6 +14,9 @@ package struct LeasedJob: Sendable {
     /// Redis' time.
     package let enqueuedAt: EpochMilliseconds
     package let traceContext: String?
+    package let priority: PriorityBand
+    /// When it may not begin to run any more, in Redis' time; `nil` for never.
+    package let deadline: EpochMilliseconds?
     /// What went wrong before, oldest first, at most five.
     package let failures: [JobFailure]
     let digest: UInt64
@@ -34,6 +37,8 @@ package struct LeasedJob: Sendable {
         crashes = record.crashes
         enqueuedAt = record.enqueuedAt
         traceContext = record.traceContext
+        priority = record.priority
+        deadline = record.deadline
         failures = record.failures
         digest = record.digest
     }

@@ -1,3 +1,5 @@
+import Core
+
 /// A job to be enqueued.
 package struct NewJob: Sendable {
     /// What it is known by in its queue, 1 to 64 of `[A-Za-z0-9._:-]`: the same id again is the same job.
@@ -15,13 +17,19 @@ package struct NewJob: Sendable {
     package var maxAttempts: Int
     /// A W3C `traceparent`, at most 256 bytes; none by default.
     package var traceContext: String?
+    /// How early it is leased among those that are ready; normal by default.
+    package var priority: PriorityBand
+    /// How long after its enqueueing, in Redis' time, a run may begin: 1 ms to a year, longer than the delay; for ever by
+    /// default. A job that comes to be leased later is dropped (``JobQueue/onExpired``).
+    package var lifetime: Duration?
     /// What two jobs of one id must share to be the same job; the payload by default. For payloads that also say when they
     /// were made, which differs each time.
     package var sameness: [UInt8]?
 
     package init(
         id: String, queue: QueueName, kind: String, payload: [UInt8], shardKey: String, delay: Duration = .zero,
-        maxAttempts: Int = 10, traceContext: String? = nil, sameness: [UInt8]? = nil
+        maxAttempts: Int = 10, traceContext: String? = nil, sameness: [UInt8]? = nil, priority: PriorityBand = .normal,
+        lifetime: Duration? = nil
     ) {
         self.id = id
         self.queue = queue
@@ -32,6 +40,8 @@ package struct NewJob: Sendable {
         self.maxAttempts = maxAttempts
         self.traceContext = traceContext
         self.sameness = sameness
+        self.priority = priority
+        self.lifetime = lifetime
     }
 
     /// What forbids to enqueue it, in words; `nil` when nothing does. O(id)
@@ -44,6 +54,9 @@ package struct NewJob: Sendable {
         if payload.count > payloadBytesMax { return "the payload is larger than \(payloadBytesMax) bytes" }
         if !(1...QueueLimits.attemptsMax).contains(maxAttempts) { return "the attempts must be from 1 to 1000" }
         if delay < .zero || delay > QueueLimits.delayMax { return "the delay must be from 0 to 366 days" }
+        if let lifetime, lifetime.milliseconds <= delay.milliseconds || lifetime > QueueLimits.delayMax {
+            return "the lifetime must be longer than the delay, and at most 366 days"
+        }
         if let traceContext, traceContext.utf8.count > QueueLimits.traceContextBytesMax {
             return "the trace context is larger than 256 bytes"
         }

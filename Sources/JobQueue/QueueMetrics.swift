@@ -8,7 +8,7 @@ final class QueueMetrics {
 
     /// What may become of a job in a settlement, for the label `verdict`.
     enum Verdict: Int, CaseIterable {
-        case complete, retry, bury, giveBack, snooze
+        case complete, retry, bury, giveBack, snooze, expire
 
         var label: String {
             switch self {
@@ -17,6 +17,7 @@ final class QueueMetrics {
             case .bury: "bury"
             case .giveBack: "give_back"
             case .snooze: "snooze"
+            case .expire: "expire"
             }
         }
     }

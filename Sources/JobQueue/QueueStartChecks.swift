@@ -15,7 +15,7 @@ package enum QueueStartChecks {
     }
 
     /// The number of this release's key layout, stored beside the keys.
-    nonisolated package static let layout = 1
+    nonisolated package static let layout = 2
 
     /// Checks the settings of Redis, and writes the key layout and the number of shards where they are not yet.
     ///
@@ -84,6 +84,11 @@ package enum QueueStartChecks {
         let key = "\(configuration.prefix):layout"
         let ours = "\(layout) \(configuration.shardCount)"
         _ = try await connection.command(["SETNX", .string(key), .string(ours)])
+        // A layout of before is this one without what came since: it is raised, unless somebody has done so meanwhile.
+        _ = try await connection.command([
+            "EVAL", .string(raise), 1, .string(key), .string("\(layout - 1) \(configuration.shardCount)"),
+            .string(ours),
+        ])
         let stored = try await connection.command(["GET", .string(key)]).string ?? ""
         if stored == ours { return [] }
         let parts = stored.split(separator: " ")
@@ -100,6 +105,9 @@ package enum QueueStartChecks {
                 .refusal, "the key layout in Redis is \(parts.first ?? "unreadable"), and this release knows \(layout)")
         ]
     }
+
+    private static let raise =
+        "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('SET', KEYS[1], ARGV[2]) end return 0"
 
     /// `nil` where a managed Redis forbids to ask.
     private static func settings(_ connection: RedisConnection) async throws(RedisError) -> [String: String]? {

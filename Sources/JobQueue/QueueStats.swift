@@ -4,6 +4,10 @@ package struct QueueStats: Hashable, Sendable {
     package struct Counts: Hashable, Sendable {
         /// Jobs a worker may lease now.
         package var ready = 0
+        /// Those of them whose priority is not normal.
+        package var readyUrgent = 0
+        package var readyHigh = 0
+        package var readyLow = 0
         /// Suspects that wait to be leased by themselves.
         package var suspects = 0
         package var scheduled = 0
@@ -19,6 +23,7 @@ package struct QueueStats: Hashable, Sendable {
         package var completedTotal = 0
         package var failedTotal = 0
         package var diedTotal = 0
+        package var expiredTotal = 0
         /// Age of the job that is next.
         package var oldestReadyAge: Duration?
     }
@@ -34,6 +39,9 @@ package struct QueueStats: Hashable, Sendable {
         self.isPaused = isPaused
         sum = shards.reduce(into: Counts()) { sum, counts in
             sum.ready += counts.ready
+            sum.readyUrgent += counts.readyUrgent
+            sum.readyHigh += counts.readyHigh
+            sum.readyLow += counts.readyLow
             sum.suspects += counts.suspects
             sum.scheduled += counts.scheduled
             sum.leased += counts.leased
@@ -43,6 +51,7 @@ package struct QueueStats: Hashable, Sendable {
             sum.completedTotal += counts.completedTotal
             sum.failedTotal += counts.failedTotal
             sum.diedTotal += counts.diedTotal
+            sum.expiredTotal += counts.expiredTotal
             if let age = counts.oldestReadyAge { sum.oldestReadyAge = max(age, sum.oldestReadyAge ?? .zero) }
         }
     }

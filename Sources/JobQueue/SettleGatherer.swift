@@ -50,9 +50,20 @@ final class SettleGatherer {
                 for: .milliseconds(Int64.random(in: delay.lowerBound.milliseconds...delay.upperBound.milliseconds)))
         }
         let call = SettleCall(count: verdicts.count)
-        for (job, verdict) in verdicts {
-            let lane = job.shard * Self.queueCount + job.queue.ordinal
-            lanes[lane].pending.append(entry(for: job, verdict, of: call))
+        return try await settle(verdicts.map { entry(for: $0.job, $0.verdict, of: call) }, call)
+    }
+
+    /// Ends jobs whose deadline has passed.
+    func expire(_ jobs: [LeasedJob]) async throws(QueueError) -> Settlement {
+        let call = SettleCall(count: jobs.count)
+        return try await settle(
+            jobs.map { SettleEntry(call: call, id: $0.id, lease: $0.lease, digest: $0.digest, ending: .expire) }, call)
+    }
+
+    private func settle(_ entries: [SettleEntry], _ call: SettleCall) async throws(QueueError) -> Settlement {
+        for entry in entries {
+            let lane = entry.lease.shard * Self.queueCount + entry.lease.queue.ordinal
+            lanes[lane].pending.append(entry)
             wakeUp(lane)
         }
         await withCheckedContinuation { call.continuation = $0 }

@@ -26,6 +26,7 @@ struct SettleEntry {
         case bury(String)
         case giveBack
         case snooze(Int64)
+        case expire
 
         var verdict: QueueMetrics.Verdict {
             switch self {
@@ -34,6 +35,7 @@ struct SettleEntry {
             case .bury: .bury
             case .giveBack: .giveBack
             case .snooze: .snooze
+            case .expire: .expire
             }
         }
     }
@@ -120,6 +122,7 @@ struct SettleRequest {
             case .bury(let reason): append(entry.id, "b", 0, reason)
             case .giveBack: append(entry.id, "g", 0, "")
             case .snooze(let delay): append(entry.id, "s", delay, "")
+            case .expire: append(entry.id, "e", 0, "")
             }
         }
     }
@@ -134,12 +137,18 @@ struct SettleRequest {
     @Loop
     private mutating func appendFollowUps(to target: QueueName, _ context: QueueContext) {
         var count = 0
-        for entry in entries { for job in entry.nearFollowUps where job.queue == target { count += 1 } }
+        var uses = JobUses()
+        for entry in entries {
+            for job in entry.nearFollowUps where job.queue == target {
+                count += 1
+                uses.formUnion(job.uses)
+            }
+        }
         guard count > 0 else { return }
         followUpQueues.append(target)
         keys += context.keys.of(target, shard: entries[0].lease.shard)
         arguments.append(RedisArgument(count))
-        arguments.append(target.remembersCompletedJobs ? "1" : "0")
+        arguments.append(uses.options(of: target))
         for entry in entries {
             for job in entry.nearFollowUps where job.queue == target {
                 arguments.append(.string(job.id))

@@ -19,6 +19,9 @@ package struct StoredJob: Sendable {
     /// When it died, of a dead or quarantined job.
     package let diedAt: EpochMilliseconds?
     package let traceContext: String?
+    package let priority: PriorityBand
+    /// When it may not begin to run any more, in Redis' time; `nil` for never.
+    package let deadline: EpochMilliseconds?
     package let failures: [JobFailure]
     /// The fence of its lease and who holds it, of a leased job.
     package let fence: Int64?
@@ -41,6 +44,8 @@ package struct StoredJob: Sendable {
         dueAt = state == .scheduled ? time : nil
         diedAt = state == .dead || state == .quarantined ? time : nil
         traceContext = record?.traceContext
+        priority = record?.priority ?? .normal
+        deadline = record?.deadline
         failures = record?.failures ?? []
         self.fence = fence
         self.worker = worker

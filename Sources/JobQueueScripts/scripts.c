@@ -12,6 +12,9 @@ static const unsigned char common_lua[] = {
 static const unsigned char leases_lua[] = {
 #embed "library/leases.lua"
 };
+static const unsigned char places_lua[] = {
+#embed "library/places.lua"
+};
 static const unsigned char records_lua[] = {
 #embed "library/records.lua"
 };
@@ -59,6 +62,7 @@ static const JobQueueScriptFile files[] = {
     {"admit", admit_lua, sizeof admit_lua},
     {"common", common_lua, sizeof common_lua},
     {"leases", leases_lua, sizeof leases_lua},
+    {"places", places_lua, sizeof places_lua},
     {"records", records_lua, sizeof records_lua},
     {"upkeep", upkeep_lua, sizeof upkeep_lua},
     {"dead", dead_lua, sizeof dead_lua},

@@ -27,8 +27,32 @@ struct JobRecordTests {
             #expect(JobRecord(Array(bytes[..<length])) == nil, "\(length) bytes")
         }
         var newer = bytes
-        newer[8] = 2
+        newer[8] = 3
         #expect(JobRecord(newer) == nil)
+    }
+
+    @Test func aRecordWithAnExtensionReadsBackAndIsRefusedAtEveryLength() throws {
+        let job = NewJob.test("id", priority: .low, lifetime: .seconds(90))
+        let bytes = [0, 0, 0, 0, 0, 0, 0, 1] + JobRecord.body(of: job)
+        let record = try #require(JobRecord(bytes))
+        #expect(record.priority == .low && record.deadline?.rawValue == 90_001)
+        #expect(record.kind == "test.v1" && record.payload == job.payload)
+        for length in 0..<bytes.count { #expect(JobRecord(Array(bytes[..<length])) == nil, "\(length) bytes") }
+        // A field of a later release: passed over.
+        var later = bytes
+        later[31] += 3
+        later.insert(contentsOf: [99, 1, 7], at: 32)
+        #expect(JobRecord(later)?.deadline == record.deadline)
+        // And a release of before leaves it alone by its version.
+        #expect(bytes[8] == 2)
+    }
+
+    @Test func aPriorityCostsNoByte() {
+        for priority in PriorityBand.allCases {
+            let bytes = [0, 0, 0, 0, 0, 0, 0, 1] + JobRecord.body(of: .test("id", priority: priority))
+            #expect(bytes.count == 8 + JobRecord.body(of: .test("id")).count && bytes[8] == 1)
+            #expect(JobRecord(bytes)?.priority == priority)
+        }
     }
 
     @Test func anErrorIsCutBetweenLetters() {

@@ -22,10 +22,11 @@ struct ModelTests {
     @Loop @Test(arguments: seeds)
     func randomCommandsLeaveRedisAsTheModelSays(seed: UInt64) async throws {
         let fixture = try await QueueFixture.make { $0.lease = .milliseconds(30) }
-        var walk = ModelWalk(fixture: fixture, random: Seeded(state: seed))
+        // Every other walk without what most queues do not use.
+        var walk = ModelWalk(fixture: fixture, random: Seeded(state: seed), isPlain: seed.isMultiple(of: 2))
         // Until it has seen what it is for, and some time more.
         var step = 0
-        while step < 1500 || (walk.seen.count < ModelWalk.Sight.allCases.count && step < 10_000) {
+        while step < 1500 || (!walk.hasSeenAll && step < 10_000) {
             step += 1
             let command = try await walk.step()
             if let difference = try await walk.difference() {
@@ -33,16 +34,21 @@ struct ModelTests {
                 return
             }
         }
-        #expect(walk.seen.count == ModelWalk.Sight.allCases.count, "seed \(seed) saw only \(walk.seen)")
+        #expect(walk.hasSeenAll, "seed \(seed) saw only \(walk.seen)")
     }
 }
 
 /// One random walk: chooses a command, gives it to Redis and to the model.
 @Loop
 struct ModelWalk {
-    enum Sight: CaseIterable { case added, conflict, leasedAlone, stale, died, quarantined, redriven, restarted, held }
+    enum Sight: CaseIterable {
+        case added, conflict, leasedAlone, stale, died, quarantined, redriven, restarted, held
+        // Not in plain walks.
+        case otherPriority, expired
+    }
 
     private let fixture: QueueFixture
+    private let isPlain: Bool
     private var random: Seeded
     private var model: QueueModel
     private var run = "run-0"
@@ -53,14 +59,20 @@ struct ModelWalk {
     private(set) var seen: Set<Sight> = []
     private let name = QueueName.conversions
 
-    init(fixture: QueueFixture, random: Seeded) {
+    init(fixture: QueueFixture, random: Seeded, isPlain: Bool) {
         self.fixture = fixture
+        self.isPlain = isPlain
         self.random = random
         model = QueueModel(
             leaseMilliseconds: fixture.configuration.lease.milliseconds, crashesMax: fixture.configuration.crashesMax)
     }
 
     private var context: QueueContext { fixture.queue.context }
+
+    var hasSeenAll: Bool {
+        let rare: Set<Sight> = isPlain ? [.otherPriority, .expired] : []
+        return seen.union(rare).count == Sight.allCases.count
+    }
 
     private mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
 
@@ -80,17 +92,16 @@ struct ModelWalk {
     }
 
     private mutating func enqueue() async throws -> String {
-        let jobs = (0..<Int.random(in: 1...6, using: &random)).map { _ in
-            (
-                id: "job-\(steps / 40)-\(Int.random(in: 0..<15, using: &random))",
-                payload: chance(90) ? "payload" : "other",
-                delay: chance(70) ? Int64(0) : Int64.random(in: 1...25, using: &random),
-                maxAttempts: Int.random(in: 1...3, using: &random)
-            )
+        let jobs = (0..<Int.random(in: 1...6, using: &random)).map { _ in newJob() }
+        let news = jobs.map { job in
+            NewJob.test(
+                job.id, name, payload: job.payload, maxAttempts: job.maxAttempts, priority: job.priority,
+                lifetime: job.lifetime.map { .milliseconds($0) })
         }
-        var arguments: [RedisArgument] = ["0", RedisArgument(jobs.count), "1"]
-        for job in jobs {
-            let new = NewJob.test(job.id, name, payload: job.payload, maxAttempts: job.maxAttempts)
+        let uses = news.reduce(into: JobUses()) { $0.formUnion($1.uses) }
+        if uses.contains(.bands) { seen.insert(.otherPriority) }
+        var arguments: [RedisArgument] = ["0", RedisArgument(jobs.count), uses.options(of: name)]
+        for (job, new) in zip(jobs, news) {
             arguments += [.string(job.id), .integer(job.delay), .bytes(JobRecord.body(of: new))]
         }
         let codes = try await context.run(QueueScript.enqueue, name, shard: 0, arguments)[0]?.string ?? ""
@@ -107,6 +118,18 @@ struct ModelWalk {
         if expected != codes { throw TestSupportError("enqueue answered \(codes), not \(expected)") }
         if codes != codes.lowercased() { seen.insert(.conflict) }
         return "enqueue \(jobs)"
+    }
+
+    private mutating func newJob() -> QueueModel.New {
+        let delay = chance(70) ? Int64(0) : Int64.random(in: 1...25, using: &random)
+        var job = QueueModel.New(
+            id: "job-\(steps / 40)-\(Int.random(in: 0..<15, using: &random))",
+            payload: chance(90) ? "payload" : "other", delay: delay, maxAttempts: Int.random(in: 1...3, using: &random),
+            priority: .normal, lifetime: nil)
+        guard !isPlain else { return job }
+        if chance(50) { job.priority = PriorityBand.allCases.randomElement(using: &random) ?? .normal }
+        if chance(20) { job.lifetime = delay + Int64.random(in: 1...200, using: &random) }
+        return job
     }
 
     private mutating func lease() async throws -> String {
@@ -133,6 +156,9 @@ struct ModelWalk {
             known.append((fence, token, leased.ids))
             if known.count > 20 { known.removeFirst() }
             if leased.isAlone { seen.insert(.leasedAlone) }
+            let expired = Set(answer[10]?.array?.compactMap(\.string) ?? [])
+            if expired != model.expired(fence, now: now) { throw TestSupportError("expired were \(expired)") }
+            if !expired.isEmpty { seen.insert(.expired) }
         }
         return "lease \(max) alone \(alone)"
     }
@@ -142,7 +168,8 @@ struct ModelWalk {
         var completed: [String] = []
         var others: [(id: String, verdict: QueueModel.Verdict)] = []
         for id in lease.ids where chance(80) {
-            switch Int.random(in: 0..<10, using: &random) {
+            switch Int.random(in: 0..<(isPlain ? 10 : 11), using: &random) {
+            case 10: others.append((id, .expire))
             case 0..<5: completed.append(id)
             case 5, 6: others.append((id, .retry(delay: chance(50) ? 0 : Int64.random(in: 1...20, using: &random))))
             case 7: others.append((id, .bury))
@@ -167,6 +194,7 @@ struct ModelWalk {
                 case .retry(let delay): ("r", delay)
                 case .bury, .complete: ("b", 0)
                 case .giveBack: ("g", 0)
+                case .expire: ("e", 0)
                 case .snooze(let delay): ("s", delay)
                 }
             arguments += [.string(id), letter, .integer(delay), "message"]
@@ -265,6 +293,9 @@ struct ModelWalk {
         var found = QueueModel(leaseMilliseconds: model.leaseMilliseconds, crashesMax: model.crashesMax)
         // All of it in one round trip.
         async let ready = fixture.strings("LRANGE", fixture.key("ready", name), 0, -1)
+        async let urgent = fixture.strings("LRANGE", fixture.key("urgent", name), 0, -1)
+        async let high = fixture.strings("LRANGE", fixture.key("high", name), 0, -1)
+        async let low = fixture.strings("LRANGE", fixture.key("low", name), 0, -1)
         async let alone = fixture.strings("LRANGE", fixture.key("alone", name), 0, -1)
         async let scheduled = scores("scheduled")
         async let dead = scores("dead")
@@ -274,7 +305,13 @@ struct ModelWalk {
         async let meta = fixture.connection.command([
             "HMGET", fixture.key("meta", name), "run", "fence", "alive", "check", "hold", "paused",
         ])
-        found.ready = try await ready
+        for (priority, ids) in [
+            (PriorityBand.normal, try await ready), (.urgent, try await urgent), (.high, try await high),
+            (.low, try await low),
+        ] where !ids.isEmpty || model.ready[priority] != nil {
+            found.ready[priority] = ids
+        }
+        found.isBanded = model.isBanded
         found.alone = try await alone
         found.scheduled = try await scheduled
         found.dead = try await dead
@@ -314,7 +351,8 @@ struct ModelWalk {
                 payload: String(decoding: record.payload, as: UTF8.self), attempt: record.attempt,
                 crashes: record.crashes, maxAttempts: record.maxAttempts,
                 failures: record.failures.count == 5 ? max(5, known?.failures ?? 5) : record.failures.count,
-                isQuarantined: record.isQuarantined, diedAlone: known?.diedAlone ?? false)
+                isQuarantined: record.isQuarantined, priority: record.priority, deadline: record.deadline?.rawValue,
+                diedAlone: known?.diedAlone ?? false)
         }
     }
 

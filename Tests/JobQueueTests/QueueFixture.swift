@@ -92,11 +92,11 @@ struct QueueFixture {
 extension NewJob {
     static func test(
         _ id: String, _ queue: QueueName = .webhooks, payload: String = "payload", delay: Duration = .zero,
-        maxAttempts: Int = 10, shardKey: String = "key"
+        maxAttempts: Int = 10, shardKey: String = "key", priority: PriorityBand = .normal, lifetime: Duration? = nil
     ) -> NewJob {
         NewJob(
             id: id, queue: queue, kind: "test.v1", payload: Array(payload.utf8), shardKey: shardKey, delay: delay,
-            maxAttempts: maxAttempts)
+            maxAttempts: maxAttempts, priority: priority, lifetime: lifetime)
     }
 
     static func tests(_ count: Int, _ queue: QueueName = .webhooks) -> [NewJob] {

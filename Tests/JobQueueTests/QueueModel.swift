@@ -1,3 +1,5 @@
+@testable import JobQueue
+
 /// A pure model of one queue in one shard: what the scripts must do, said in another way.
 ///
 /// Time comes from outside, as the scripts' answers tell it. The scripts' caps are never reached by the test that uses it.
@@ -9,6 +11,8 @@ struct QueueModel: Equatable {
         var maxAttempts: Int
         var failures = 0
         var isQuarantined = false
+        var priority = PriorityBand.normal
+        var deadline: Int64?
         /// It died while it was a suspect.
         var diedAlone = false
     }
@@ -21,15 +25,24 @@ struct QueueModel: Equatable {
     }
 
     enum Verdict: Equatable {
-        case complete, retry(delay: Int64), bury, giveBack, snooze(delay: Int64)
+        case complete, retry(delay: Int64), bury, giveBack, snooze(delay: Int64), expire
+    }
+
+    struct New: Equatable {
+        var id: String
+        var payload: String
+        var delay: Int64
+        var maxAttempts: Int
+        var priority: PriorityBand
+        var lifetime: Int64?
     }
 
     let leaseMilliseconds: Int64
     let crashesMax: Int
     var jobs: [String: Job] = [:]
-    var ready: [String] = []
+    var ready: [PriorityBand: [String]] = [:]
     var alone: [String] = []
-    /// Due time by id; suspects as "!id".
+    /// Due time by id; suspects as "!id", others than normal ones by the letter of their priority.
     var scheduled: [String: Int64] = [:]
     var leases: [Int64: Lease] = [:]
     var expiries: [Int64: Int64] = [:]
@@ -42,12 +55,14 @@ struct QueueModel: Equatable {
     var check: Int64 = 0
     var hold: Int64 = 0
     var isPaused = false
+    /// Whether any job was ever of another priority than normal.
+    var isBanded = false
 
     // MARK: Enqueue
 
     /// The code of each job, as the script gives it.
     mutating func enqueue(
-        _ new: [(id: String, payload: String, delay: Int64, maxAttempts: Int)], now: Int64
+        _ new: [New], now: Int64
     ) -> String {
         var codes = ""
         let before = self
@@ -60,22 +75,37 @@ struct QueueModel: Equatable {
                 code = entry.dropLast() == job.payload ? String(entry.suffix(1)) : entry.suffix(1).uppercased()
             } else {
                 code = "a"
-                jobs[job.id] = Job(payload: job.payload, maxAttempts: job.maxAttempts)
+                jobs[job.id] = Job(
+                    payload: job.payload, maxAttempts: job.maxAttempts, priority: job.priority,
+                    deadline: job.lifetime.map { now + $0 })
                 if job.delay > 0 {
-                    scheduled[job.id] = now + job.delay
+                    scheduled[member(job.id, isAlone: false)] = now + job.delay
                     if check == 0 || now + job.delay < check { check = now + job.delay }
                 } else {
-                    ready.append(job.id)
+                    ready[job.priority, default: []].append(job.id)
                 }
             }
             codes += code
         }
+        if codes.contains("a"), new.contains(where: { $0.priority != .normal }) { isBanded = true }
         return codes
     }
 
     private func state(of id: String) -> String {
         if dead[id] != nil { return jobs[id]?.isQuarantined == true ? "q" : "d" }
-        return scheduled[id] != nil || scheduled["!" + id] != nil ? "s" : "l"
+        return scheduled[member(id, isAlone: false)] != nil || scheduled["!" + id] != nil ? "s" : "l"
+    }
+
+    private static let letters: [PriorityBand: String] = [.urgent: "\"", .high: "#", .low: "$"]
+
+    private func member(_ id: String, isAlone: Bool) -> String {
+        isAlone ? "!" + id : (Self.letters[jobs[id]?.priority ?? .normal] ?? "") + id
+    }
+
+    private mutating func putReady(_ id: String) { ready[jobs[id]?.priority ?? .normal, default: []].append(id) }
+
+    private mutating func putReadyFirst(_ ids: [String]) {
+        for id in ids.reversed() { ready[jobs[id]?.priority ?? .normal, default: []].insert(id, at: 0) }
     }
 
     // MARK: Lease
@@ -92,8 +122,8 @@ struct QueueModel: Equatable {
             ids = [alone.removeFirst()]
             isAlone = true
         } else {
-            ids = Array(ready.prefix(max))
-            ready.removeFirst(ids.count)
+            let next = self.run == run ? fence + 1 : Swift.max(fence + 1, now << 11)
+            ids = takeReady(fence: next, max: max)
         }
         guard !ids.isEmpty else { return nil }
         fence = self.run == run ? fence + 1 : Swift.max(fence + 1, now << 11)
@@ -103,6 +133,23 @@ struct QueueModel: Equatable {
         expiries[fence] = now + leaseMilliseconds
         if check == 0 || now + leaseMilliseconds < check { check = now + leaseMilliseconds }
         return fence
+    }
+
+    private mutating func takeReady(fence: Int64, max: Int) -> [String] {
+        let ranks: [PriorityBand] = [.urgent, .high, .normal, .low]
+        let first = isBanded ? ranks[[8, 12, 14, 15].firstIndex { fence % 15 < $0 } ?? 0] : .normal
+        var ids: [String] = []
+        for priority in [first] + ranks.filter({ $0 != first }) {
+            let taken = (ready[priority] ?? []).prefix(max - ids.count)
+            ready[priority]?.removeFirst(taken.count)
+            ids += taken
+        }
+        return ids
+    }
+
+    /// Those under a lease whose deadline has passed.
+    func expired(_ fence: Int64, now: Int64) -> Set<String> {
+        Set((leases[fence]?.ids ?? []).filter { (jobs[$0]?.deadline ?? .max) <= now })
     }
 
     mutating func extend(_ fence: Int64, now: Int64) {
@@ -117,7 +164,11 @@ struct QueueModel: Equatable {
         guard check != 0, now >= check else { return }
         for (member, due) in scheduled.sorted(by: { ($0.value, $0.key) < ($1.value, $1.key) }) where due <= now {
             scheduled[member] = nil
-            if member.hasPrefix("!") { alone.append(String(member.dropFirst())) } else { ready.append(member) }
+            if member.hasPrefix("!") {
+                alone.append(String(member.dropFirst()))
+            } else {
+                putReady(Self.id(ofMember: member))
+            }
         }
         if now >= hold { reap(now: now, run: run) }
         let expiry = expiries.values.min().map { Swift.max($0, hold) }
@@ -137,7 +188,7 @@ struct QueueModel: Equatable {
             expiries[fence] = nil
             guard let lease = leases.removeValue(forKey: fence) else { continue }
             if lease.run != run {
-                if lease.isAlone { alone = lease.ids + alone } else { ready = lease.ids + ready }
+                if lease.isAlone { alone = lease.ids + alone } else { putReadyFirst(lease.ids) }
             } else if lease.isAlone {
                 for id in lease.ids { crash(id, now: now) }
             } else {
@@ -179,6 +230,9 @@ struct QueueModel: Equatable {
             case .complete:
                 remembered[id] = (jobs[id]?.payload ?? "") + "c"
                 jobs[id] = nil
+            case .expire:
+                remembered[id] = (jobs[id]?.payload ?? "") + "e"
+                jobs[id] = nil
             case .giveBack: givenBack.append(id)
             case .snooze(let delay): schedule(id, delay, isAlone: lease.isAlone, now: now)
             case .bury, .retry:
@@ -193,7 +247,7 @@ struct QueueModel: Equatable {
                 }
             }
         }
-        if lease.isAlone { alone = givenBack + alone } else { ready = givenBack + ready }
+        if lease.isAlone { alone = givenBack + alone } else { putReadyFirst(givenBack) }
         leases[fence]?.ids = left
         if left.isEmpty {
             leases[fence] = nil
@@ -203,11 +257,12 @@ struct QueueModel: Equatable {
     }
 
     private mutating func schedule(_ id: String, _ delay: Int64, isAlone: Bool, now: Int64) {
+        let delay = jobs[id]?.deadline.map { $0 > now ? min(delay, $0 - now) : delay } ?? delay
         if delay == 0 {
-            if isAlone { alone.append(id) } else { ready.append(id) }
+            if isAlone { alone.append(id) } else { putReady(id) }
             return
         }
-        scheduled[isAlone ? "!" + id : id] = now + delay
+        scheduled[member(id, isAlone: isAlone)] = now + delay
         if check == 0 || now + delay < check { check = now + delay }
     }
 
@@ -215,8 +270,10 @@ struct QueueModel: Equatable {
 
     mutating func redrive(_ id: String) {
         guard dead.removeValue(forKey: id) != nil, let job = jobs[id] else { return }
-        jobs[id] = Job(payload: job.payload, maxAttempts: job.maxAttempts, failures: job.failures)
-        if job.diedAlone { alone.append(id) } else { ready.append(id) }
+        jobs[id] = Job(
+            payload: job.payload, maxAttempts: job.maxAttempts, failures: job.failures, priority: job.priority,
+            deadline: job.deadline)
+        if job.diedAlone { alone.append(id) } else { putReady(id) }
     }
 
     mutating func delete(_ id: String) {
@@ -224,11 +281,16 @@ struct QueueModel: Equatable {
         remembered[id] = job.payload + "x"
     }
 
+    static func id(ofMember member: String) -> String {
+        (33...36).contains(member.utf8.first ?? 0) ? String(member.dropFirst()) : member
+    }
+
     /// Each job is in exactly one place; leases and expiries go together.
     func brokenInvariant() -> String? {
-        let places =
-            ready + alone + scheduled.keys.map { $0.hasPrefix("!") ? String($0.dropFirst()) : $0 }
-            + leases.values.flatMap(\.ids) + dead.keys
+        var places: [String] = ready.values.flatMap(\.self) + alone
+        places += scheduled.keys.map(Self.id(ofMember:))
+        places += leases.values.flatMap(\.ids)
+        places += dead.keys
         if places.count != Set(places).count { return "a job is in two places" }
         if Set(places) != Set(jobs.keys) { return "a job is in no place, or a place without a job" }
         return Set(leases.keys) == Set(expiries.keys) ? nil : "a lease without an expiry, or the other way round"

@@ -55,10 +55,25 @@ struct QueueStartChecksTests {
             connection: connection, configuration: configuration, durability: .any)
         #expect(findings.first?.severity == .refusal)
         #expect(findings.first?.message.contains("16 shards") == true)
-        _ = try await connection.command(["SET", .string("\(configuration.prefix):layout"), "2 8"])
+        _ = try await connection.command(["SET", .string("\(configuration.prefix):layout"), "3 8"])
         let newer = try await QueueStartChecks.run(
             connection: connection, configuration: configuration, durability: .any)
-        #expect(newer.first?.message.contains("layout in Redis is 2") == true)
+        #expect(newer.first?.message.contains("layout in Redis is 3") == true)
+    }
+
+    @Loop @Test func theLayoutOfBeforeIsRaisedAndThatOfLaterIsNot() async throws {
+        let connection = try await QueueFixture.connect(to: try await TestServers.redis, purpose: "test")
+        var configuration = JobQueueConfiguration()
+        configuration.prefix = uniqueName("queue")
+        let key = RedisArgument.string("\(configuration.prefix):layout")
+        for (stored, isRefused) in [("1 16", false), ("2 16", false), ("3 16", true), ("1 8", true)] {
+            _ = try await connection.command(["SET", key, .string(stored)])
+            let findings = try await QueueStartChecks.run(
+                connection: connection, configuration: configuration, durability: .any)
+            #expect(findings.contains { $0.severity == .refusal } == isRefused, "\(stored)")
+            let after = try await connection.command(["GET", key]).string
+            #expect(after == (isRefused ? stored : "2 16"))
+        }
     }
 
     @Test func aConfigurationNamesAllItsProblemsAtOnce() {

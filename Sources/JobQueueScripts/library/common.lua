@@ -1,18 +1,21 @@
 -- Shared by every operation: the keys of a queue in a shard, Redis' clock, and what many of them do.
 --
--- A queue of a shard has a fixed set of 11 keys, which every script declares, in this order:
+-- A queue of a shard has a fixed set of 14 keys, which every script declares, in this order:
 --   jobs       HASH  id -> record (library/records.lua)
---   ready      LIST  ids waiting, next one first
+--   ready      LIST  ids waiting, next one first; those of priority `normal`
 --   alone      LIST  ids of suspects: jobs whose lease once expired; each is leased by itself until it succeeds
---   scheduled  ZSET  id (a suspect as "!id") by due time
+--   scheduled  ZSET  id by due time; what comes before an id says where it goes (library/places.lua)
 --   leases     HASH  fence -> lease record, one for a whole batch (library/leases.lua)
 --   expiries   ZSET  fence by expiry of its lease
 --   dead       ZSET  id by time of death (dead and quarantined)
 --   done0/1    HASH  id -> digest and state: ids remembered after their end, two generations
---   meta       HASH  run, fence, alive, paused, check, hold, gen, gen_at, completed, failed, died
+--   meta       HASH  run, fence, alive, paused, check, hold, gen, gen_at, uses, completed, failed, died, expired
 --   wake       LIST  at most one marker, popped by a worker that waits
+--   urgent, high, low  LIST  like ready, for the other priorities
+-- `meta.uses` names by letters what any job of the queue has ever asked for, so that what nobody uses costs one field of
+-- an HMGET and nothing else: b another priority than normal, f a deadline: a look at each record when it is leased.
 -- All times are Redis' own, in milliseconds.
-local KEYS_PER_QUEUE = 11
+local KEYS_PER_QUEUE = 14
 local call = redis.call
 
 local function queue_keys(number)
@@ -20,7 +23,7 @@ local function queue_keys(number)
   return {
     jobs = KEYS[first + 1], ready = KEYS[first + 2], alone = KEYS[first + 3], scheduled = KEYS[first + 4],
     leases = KEYS[first + 5], expiries = KEYS[first + 6], dead = KEYS[first + 7],
-    done = { KEYS[first + 8], KEYS[first + 9] }, meta = KEYS[first + 10], wake = KEYS[first + 11],
+    done = { KEYS[first + 8], KEYS[first + 9] }, meta = KEYS[first + 10], wake = KEYS[first + 11], first = first,
   }
 end
 

@@ -26,10 +26,3 @@ local function split_ids(ids)
   end
   return list
 end
-
--- Puts ids back to the front of a list, in their order.
-local function push_front(list, ids)
-  local reversed, count = {}, #ids
-  for index = 1, count do reversed[index] = ids[count + 1 - index] end
-  call('LPUSH', list, unpack(reversed))
-end

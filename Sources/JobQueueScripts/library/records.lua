@@ -1,30 +1,56 @@
 -- A job's record: one string, made by the client but for its first 8 bytes. Numbers are big-endian.
 --    1-8   enqueued_at   ms, put in front by the admission
---    9     version       1
---   10     flags         1 quarantined, 2 suspect when it died
+--    9     version       1, or 2 with an extension, so that a release without extensions leaves the job alone
+--   10     flags         1 quarantined, 2 suspect when it died, 8 extended, 16 and 32 the band (library/places.lua)
 --   11-12  attempt       failed runs so far
 --   13     crashes       leases that expired while it was leased alone
 --   14-15  max_attempts
 --   16-23  digest        of kind and payload
 --   24     bytes of kind;  25-26 bytes of trace;  27-30 bytes of payload
---   31-    kind, trace, payload, then up to 5 failures, oldest first:
+--   31-    the extension if there is one: bytes 2, then fields of tag 1, bytes 1, value; none of them is in most records:
+--            1 how long after its enqueueing it may begin to run, 8 bytes, ms
+--          kind, trace, payload, then up to 5 failures, oldest first:
 --          at 8, attempt 2, kind 1 (1 failed, 2 crashed, 3 buried), bytes 2, message (at most 300)
 -- Nothing here is read or rewritten while jobs succeed.
 local FAILURES_MAX = 5
 local FAILED, CRASHED, BURIED = 1, 2, 3
-local QUARANTINED, SUSPECT = 1, 2
+local QUARANTINED, SUSPECT, EXTENDED = 1, 2, 8
+local LIFETIME = 1
 
 local function record_counts(record)
   local attempt, crashes, max_attempts = struct.unpack('>I2BI2', record, 11)
   return attempt, crashes, max_attempts
 end
 
-local function record_is_quarantined(record) return string.byte(record, 10) % 2 == QUARANTINED end
+local function record_flags(record) return string.byte(record, 10) end
 
-local function record_is_suspect(record) return string.byte(record, 10) >= SUSPECT end
+local function has_flag(flags, flag) return flags % (2 * flag) >= flag end
 
--- The record with other counts and flags. O(bytes)
+local function record_is_quarantined(record) return has_flag(record_flags(record), QUARANTINED) end
+
+-- The values of a record's extension by their tags; empty for a record without one. O(fields)
+local function record_extension(record)
+  local fields = {}
+  if not has_flag(record_flags(record), EXTENDED) then return fields end
+  local position, last = 33, 32 + struct.unpack('>I2', record, 31)
+  while position < last do
+    local tag, bytes = string.byte(record, position, position + 1)
+    fields[tag] = string.sub(record, position + 2, position + 1 + bytes)
+    position = position + 2 + bytes
+  end
+  return fields
+end
+
+-- When a job may not begin to run any more, or nil.
+local function record_deadline(record)
+  local lifetime = record_extension(record)[LIFETIME]
+  return lifetime and struct.unpack('>I8', record) + struct.unpack('>I8', lifetime)
+end
+
+-- The record with other counts, and these of the flags that change. O(bytes)
 local function record_with(record, flags, attempt, crashes)
+  local before = record_flags(record)
+  flags = flags + before - before % EXTENDED
   return string.sub(record, 1, 9)
     .. struct.pack('>BI2B', flags, math.min(attempt, 65535), math.min(crashes, 255))
     .. string.sub(record, 14)
@@ -34,6 +60,7 @@ end
 local function record_failed(record, now, attempt, kind, message)
   local kind_bytes, trace_bytes, payload_bytes = struct.unpack('>BI2I4', record, 24)
   local first = 31 + kind_bytes + trace_bytes + payload_bytes
+  if has_flag(record_flags(record), EXTENDED) then first = first + 2 + struct.unpack('>I2', record, 31) end
   local position, count, second = first, 0, nil
   while position <= #record and count < FAILURES_MAX do
     position = position + 13 + struct.unpack('>I2', record, position + 11)

@@ -4,10 +4,11 @@ local REAPED_LEASES_MAX = 20
 local REAPED_JOBS_MAX = 1000
 
 local function read_upkeep(queue)
-  local values = call('HMGET', queue.meta, 'run', 'fence', 'alive', 'paused', 'check', 'hold')
+  local values = call('HMGET', queue.meta, 'run', 'fence', 'alive', 'paused', 'check', 'hold', 'uses')
   return {
     run = values[1], fence = tonumber(values[2] or 0), alive = tonumber(values[3] or 0),
     paused = values[4] == '1', check = tonumber(values[5] or 0), hold = tonumber(values[6] or 0),
+    uses = values[7],
   }
 end
 
@@ -30,12 +31,20 @@ end
 local function promote(queue, now)
   local due = call('ZRANGE', queue.scheduled, '-inf', integer(now), 'BYSCORE', 'LIMIT', 0, PROMOTED_MAX)
   if #due == 0 then return end
-  local ready, alone = {}, {}
+  local ready, others = {}, {}
   for _, member in ipairs(due) do
-    if string.byte(member) == 33 then alone[#alone + 1] = string.sub(member, 2) else ready[#ready + 1] = member end
+    local letter = string.byte(member) - SUSPECT_LETTER
+    if letter >= BANDS then
+      ready[#ready + 1] = member
+    else
+      others[letter] = others[letter] or {}
+      table.insert(others[letter], string.sub(member, 2))
+    end
   end
   if #ready > 0 then call('RPUSH', queue.ready, unpack(ready)) end
-  if #alone > 0 then call('RPUSH', queue.alone, unpack(alone)) end
+  for letter, ids in pairs(others) do
+    call('RPUSH', letter == 0 and queue.alone or band_list(queue, letter), unpack(ids))
+  end
   call('ZREMRANGEBYRANK', queue.scheduled, 0, #due - 1)
 end
 
@@ -75,7 +84,7 @@ local function reap(queue, meta, now, run, crashes_max, skip_leased_alone, quara
       jobs = jobs + #ids
       if run_then ~= run then
         -- Redis restarted or failed over meanwhile: that may be why nobody came back in time.
-        push_front(alone and queue.alone or queue.ready, ids)
+        if alone then push_front(queue.alone, ids) else push_front_of_bands(queue, meta.uses, ids) end
       elseif skip_leased_alone then
         call('RPUSH', queue.ready, unpack(ids))
       elseif alone then

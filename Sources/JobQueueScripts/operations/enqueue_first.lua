@@ -1,18 +1,18 @@
 #!lua
---@include common records admit
+--@include common places records admit
 -- Enqueues jobs of one shard into one queue, each only when its guard was not seen in the time before: what is remembered
 -- of a guard and the job it stands for are written together or not at all. Refused as a whole when memory is full.
 --
 -- Guards are kept in two generations. A generation ends after the window or when it is full, and takes the one before it
 -- along: an entry lives for one to two windows, and only its time decides whether it still counts.
--- KEYS  the queue's 11 keys; guards0, guards1 (HASH guard -> time (8 bytes, ms) and job id); guards (HASH generation, since)
--- ARGV  window in ms, guards of a generation at most, 1 when the queue remembers completed jobs or 0, number of jobs; for
---       each job: id, delay in ms, record without its first 8 bytes, its number from 1, guard
+-- KEYS  the queue's 14 keys; guards0, guards1 (HASH guard -> time (8 bytes, ms) and job id); guards (HASH generation, since)
+-- ARGV  window in ms, guards of a generation at most, options (library/admit.lua), number of jobs; for each
+--       job: id, delay in ms, record without its first 8 bytes, its number from 1, guard
 -- Returns the codes (library/admit.lua), where "-" is a job whose guard was seen; then for each job the id of the job that
 --       carries its guard. O(1) for each job
 local queue = queue_keys(1)
 local now = now_ms()
-local window, most, remembers, count = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1', tonumber(ARGV[4])
+local window, most, options, count = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local FIRST, STRIDE = 5, 5
 local meta = KEYS[KEYS_PER_QUEUE + 3]
 local generations = { KEYS[KEYS_PER_QUEUE + 1], KEYS[KEYS_PER_QUEUE + 2] }
@@ -47,7 +47,7 @@ for index = 1, count do
   if owners[index] ~= id then seen[tostring(index)] = true end
 end
 
-local plan = plan_admission(queue, FIRST, count, STRIDE, remembers, false, seen, now)
+local plan = plan_admission(queue, FIRST, count, STRIDE, options, false, seen, now)
 local codes = admit(queue, plan)
 if #entries > 0 then
   call('HSET', generations[generation], unpack(entries))

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
---@include common leases records upkeep
+--@include common places leases records upkeep
 -- The heartbeat: extends leases of one queue of a shard by a whole lease from now.
--- KEYS  the queue's 11 keys
+-- KEYS  the queue's 14 keys
 -- ARGV  lease in ms, then fence and token of each lease
 -- Returns one letter for each lease: "+" extended, "-" not this worker's any more. O(log n) for each lease
 local queue = queue_keys(1)

@@ -1,7 +1,7 @@
 #!lua flags=no-writes
---@include common records leases
+--@include common places records leases
 -- Finds a job by its id, for operators.
--- KEYS  the queue's 11 keys
+-- KEYS  the queue's 14 keys
 -- ARGV  id
 -- Returns {} or { state, record (empty when only the end is remembered), due or time of death or 0, fence or "", worker }
 -- O(1), and for a job that is ready or leased O(leased jobs), capped
@@ -15,7 +15,8 @@ if not record then
 end
 local died_at = call('ZSCORE', queue.dead, id)
 if died_at then return { record_is_quarantined(record) and 'q' or 'd', record, tonumber(died_at), '', '' } end
-local due = call('ZSCORE', queue.scheduled, id) or call('ZSCORE', queue.scheduled, '!' .. id)
+local due = call('ZSCORE', queue.scheduled, scheduled_member(id, record_flags(record), false))
+  or call('ZSCORE', queue.scheduled, '!' .. id)
 if due then return { 's', record, tonumber(due), '', '' } end
 if call('HLEN', queue.leases) > LEASES_MAX then return { 'l', record, 0, '', '' } end
 local leases = call('HGETALL', queue.leases)

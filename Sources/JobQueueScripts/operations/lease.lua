@@ -1,11 +1,12 @@
 #!lua flags=allow-oom
---@include common records leases upkeep
+--@include common places records leases upkeep
 -- Leases a batch, after the due part of the queue's upkeep.
--- KEYS  the queue's 11 keys
+-- KEYS  the queue's 14 keys
 -- ARGV  run id of this Redis, token, worker's name, lease in ms, jobs at most, 1 when the worker holds nothing and may
 --       take a suspect, crashes before quarantine, 1 to put reaped jobs among the others (a test's fault)
 -- Returns { state: leased | empty | paused, fence, now, next check or 0, ready jobs left, suspects left,
---           1 when leased alone, ids joined by spaces, records, quarantined: id, record, ... }
+--           1 when leased alone, ids joined by spaces, records, quarantined: id, record, ...,
+--           ids of the leased whose deadline has passed, to be ended rather than run }
 -- O(1) for each job, O(log n) for each batch
 local BATCH_BYTES_MAX = 8388608
 -- More leases than Redis can give in a millisecond; the product stays exact (below 2^53) until the year 2109.
@@ -19,10 +20,14 @@ if meta.paused then
   -- A paused queue still reaps and promotes, so that its leases and times stay true.
   upkeep(queue, meta, now, run, lease_ms, tonumber(ARGV[7]), ARGV[8] == '1', quarantined)
   write_upkeep(queue, meta)
-  return { 'paused', 0, now, meta.check, 0, 0, 0, '', {}, quarantined }
+  return { 'paused', 0, now, meta.check, 0, 0, 0, '', {}, quarantined, {} }
 end
 upkeep(queue, meta, now, run, lease_ms, tonumber(ARGV[7]), ARGV[8] == '1', quarantined)
 
+-- One counter for each queue of a shard names the batch. It starts above any it had before when Redis is another run:
+-- the last writes, or all of them, may be gone with the one before.
+local fence = meta.fence + 1
+if meta.run ~= run then fence = math.max(fence, now * FENCES_PER_MS) end
 local ids, records = {}, {}
 local alone = false
 if call('LLEN', queue.alone) > 0 and ARGV[6] == '1' then
@@ -31,7 +36,7 @@ if call('LLEN', queue.alone) > 0 and ARGV[6] == '1' then
   if record then ids, records, alone = { id }, { record }, true end
 end
 if #ids == 0 then
-  local popped = call('LPOP', queue.ready, max)
+  local popped = pop_ready(queue, meta.uses, fence, max)
   if popped then
     local bytes = 0
     for index, record in ipairs(call('HMGET', queue.jobs, unpack(popped))) do
@@ -40,7 +45,7 @@ if #ids == 0 then
         if bytes > BATCH_BYTES_MAX and #ids > 0 then
           local rest = {}
           for later = index, #popped do rest[#rest + 1] = popped[later] end
-          push_front(queue.ready, rest)
+          push_front_of_bands(queue, meta.uses, rest)
           break
         end
         ids[#ids + 1] = popped[index]
@@ -49,17 +54,20 @@ if #ids == 0 then
     end
   end
 end
-local ready_left, suspects_left = call('LLEN', queue.ready), call('LLEN', queue.alone)
+local ready_left, suspects_left = count_ready(queue, meta.uses), call('LLEN', queue.alone)
 if #ids == 0 then
   write_upkeep(queue, meta)
   if ready_left > 0 then ensure_marker(queue) end
-  return { 'empty', 0, now, meta.check, ready_left, suspects_left, 0, '', {}, quarantined }
+  return { 'empty', 0, now, meta.check, ready_left, suspects_left, 0, '', {}, quarantined, {} }
 end
 
--- One counter for each queue of a shard names the batch. It starts above any it had before when Redis is another run:
--- the last writes, or all of them, may be gone with the one before.
-local fence = meta.fence + 1
-if meta.run ~= run then fence = math.max(fence, now * FENCES_PER_MS) end
+local expired = {}
+if meta.uses and string.find(meta.uses, 'f', 1, true) then
+  for index, record in ipairs(records) do
+    local deadline = record_deadline(record)
+    if deadline and deadline <= now then expired[#expired + 1] = ids[index] end
+  end
+end
 local expiry = now + lease_ms
 if meta.check == 0 or expiry < meta.check then meta.check = expiry end
 local joined = table.concat(ids, ' ')
@@ -69,4 +77,6 @@ call('HSET', queue.meta, 'run', run, 'fence', integer(fence), 'alive', integer(n
   'hold', integer(meta.hold))
 if meta.died and meta.died > 0 then call('HINCRBY', queue.meta, 'died', meta.died) end
 if ready_left > 0 then ensure_marker(queue) end
-return { 'leased', fence, now, meta.check, ready_left, suspects_left, alone and 1 or 0, joined, records, quarantined }
+return {
+  'leased', fence, now, meta.check, ready_left, suspects_left, alone and 1 or 0, joined, records, quarantined, expired,
+}

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
---@include common records
+--@include common places records
 -- Gives dead jobs another life: their attempts and crashes start again, their history stays. A job that may have ended
 -- its worker is leased alone again.
--- KEYS  the queue's 11 keys
+-- KEYS  the queue's 14 keys
 -- ARGV  for each job: id, delay in ms
 -- Returns how many were dead. O(log n + bytes) for each job
 local queue = queue_keys(1)
@@ -12,15 +12,16 @@ for at = 1, #ARGV, 2 do
   local id, delay = ARGV[at], tonumber(ARGV[at + 1])
   local record = call('ZSCORE', queue.dead, id) and call('HGET', queue.jobs, id)
   if record then
-    local alone = record_is_suspect(record)
+    local flags = record_flags(record)
+    local alone = has_flag(flags, SUSPECT)
     call('ZREM', queue.dead, id)
     call('HSET', queue.jobs, id, record_with(record, 0, 0, 0))
     moved = moved + 1
     if delay > 0 then
-      call('ZADD', queue.scheduled, integer(now + delay), alone and '!' .. id or id)
+      call('ZADD', queue.scheduled, integer(now + delay), scheduled_member(id, flags, alone))
       if earliest == 0 or now + delay < earliest then earliest = now + delay end
     else
-      call('RPUSH', alone and queue.alone or queue.ready, id)
+      call('RPUSH', alone and queue.alone or band_list(queue, band_of(flags)), id)
       ensure_marker(queue)
     end
   end

@@ -1,14 +1,14 @@
 #!lua flags=allow-oom
---@include common records leases admit
+--@include common places records leases admit
 -- Ends attempts: completes, retries, buries, gives back or snoozes jobs of some leases, and enqueues the follow-ups of
 -- those it completes. What is not under the lease any more is named and left alone, with its follow-ups.
--- KEYS  the queue's 11 keys, then those of each queue that gets follow-ups (of the same shard)
+-- KEYS  the queue's 14 keys, then those of each queue that gets follow-ups (of the same shard)
 -- ARGV  1 when the queue remembers completed jobs, for how long in ms, how many in a generation, 1 to skip the
 --       comparison of digests; the number of leases, and for each: fence, token, number of completed jobs, number of
 --       others, the completed ids, their digests when they are remembered, and for each other job: id, verdict
---       (r retry, b bury, g give back, s snooze), delay in ms, message;
---       then for each queue of follow-ups: number of jobs, 1 when it remembers, and for each job: id, delay in ms,
---       record without its first 8 bytes, id of the job it follows
+--       (r retry, b bury, g give back, s snooze, e expire), delay in ms, message;
+--       then for each queue of follow-ups: number of jobs, options (library/admit.lua), and for each job: id, delay in
+--       ms, record without its first 8 bytes, id of the job it follows
 -- Returns { stale: number of the lease, id, ...; ids that ended dead, now, next check or 0, codes of each queue of follow-ups }
 -- O(1) for each completed job of a lease settled at once; O(jobs of the lease) for a part of it
 local queue = queue_keys(1)
@@ -81,19 +81,20 @@ end
 local plans = {}
 for number = 2, #KEYS / KEYS_PER_QUEUE do
   local target, count = queue_keys(number), tonumber(ARGV[at])
-  plans[number - 1] = { target, plan_admission(target, at + 2, count, 4, ARGV[at + 1] == '1', skip_digest, stale, now) }
+  plans[number - 1] = { target, plan_admission(target, at + 2, count, 4, ARGV[at + 1], skip_digest, stale, now) }
   at = at + 2 + count * 4
 end
 
 -- Then write.
-local values = call('HMGET', queue.meta, 'check', 'completed', 'failed', 'died', 'gen', 'gen_at')
+local values = call('HMGET', queue.meta, 'check', 'completed', 'failed', 'died', 'gen', 'gen_at', 'uses')
 local check, completed_total = tonumber(values[1] or 0), tonumber(values[2] or 0)
 local failed_total, died_total = tonumber(values[3] or 0), tonumber(values[4] or 0)
 local generation, generation_at = tonumber(values[5] or 0), tonumber(values[6] or now)
-local died_ids = {}
+local uses = values[7]
+local died_ids, expired_count = {}, 0
 local changed = false
 
-local function remember(ids, digests)
+local function remember(ids, digests, state)
   if #ids == 0 then return end
   local current = queue.done[generation + 1]
   if now - generation_at > remembered_ms or call('HLEN', current) + #ids > remembered_max then
@@ -104,34 +105,49 @@ local function remember(ids, digests)
   local entries = {}
   for index, id in ipairs(ids) do
     entries[2 * index - 1] = id
-    entries[2 * index] = digests[index] .. 'c'
+    entries[2 * index] = digests[index] .. state
   end
   call('HSET', current, unpack(entries))
 end
 
-local function schedule(id, delay, alone)
+local function schedule(id, flags, delay, alone)
   if delay == 0 then
-    call('RPUSH', alone and queue.alone or queue.ready, id)
+    call('RPUSH', alone and queue.alone or band_list(queue, band_of(flags)), id)
     ensure_marker(queue)
     return
   end
   local due = now + delay
-  call('ZADD', queue.scheduled, integer(due), alone and '!' .. id or id)
+  call('ZADD', queue.scheduled, integer(due), scheduled_member(id, flags, alone))
   if check == 0 or due < check then check = due end
+end
+
+-- The last of a job that leaves nothing but its name.
+local function forget(id, record, state)
+  call('HDEL', queue.jobs, id)
+  if remembers then remember({ id }, { string.sub(record, 16, 23) }, state) end
 end
 
 local function settle_other(argument, alone)
   local id, verdict, delay, message = ARGV[argument], ARGV[argument + 1], tonumber(ARGV[argument + 2]), ARGV[argument + 3]
-  if verdict == 's' then return schedule(id, delay, alone) end
+  -- What waits normally needs no look at its record.
+  if verdict == 's' and not uses then return schedule(id, 0, delay, alone) end
   local record = call('HGET', queue.jobs, id)
   if not record then return end
+  -- No wait goes beyond the deadline, when the job is to end; one that is beyond it waits as it is told.
+  local deadline = uses and record_deadline(record)
+  if deadline and deadline > now then delay = math.min(delay, deadline - now) end
+  if verdict == 's' then return schedule(id, record_flags(record), delay, alone) end
+  if verdict == 'e' then
+    expired_count = expired_count + 1
+    return forget(id, record, 'e')
+  end
   local attempt, crashes, max_attempts = record_counts(record)
   attempt = attempt + 1
   failed_total = failed_total + 1
   record = record_failed(record, now, attempt, verdict == 'b' and BURIED or FAILED, message)
   local dies = verdict == 'b' or attempt >= max_attempts
   call('HSET', queue.jobs, id, record_with(record, dies and alone and SUSPECT or 0, attempt, crashes))
-  if not dies then return schedule(id, delay, alone) end
+  if not dies then return schedule(id, record_flags(record), delay, alone) end
   call('ZADD', queue.dead, integer(now), id)
   died_total = died_total + 1
   died_ids[#died_ids + 1] = id
@@ -143,7 +159,7 @@ for _, group in ipairs(groups) do
     local alone = lease_is_alone(group.lease)
     if #group.completed > 0 then
       call('HDEL', queue.jobs, unpack(group.completed))
-      if remembers then remember(group.completed, group.digests) end
+      if remembers then remember(group.completed, group.digests, 'c') end
       completed_total = completed_total + #group.completed
     end
     local given_back = {}
@@ -155,7 +171,7 @@ for _, group in ipairs(groups) do
       end
     end
     if #given_back > 0 then
-      push_front(alone and queue.alone or queue.ready, given_back)
+      if alone then push_front(queue.alone, given_back) else push_front_of_bands(queue, uses, given_back) end
       ensure_marker(queue)
     end
     if #group.left == 0 then
@@ -170,6 +186,7 @@ end
 if changed then
   call('HSET', queue.meta, 'check', integer(check), 'completed', integer(completed_total),
     'failed', integer(failed_total), 'died', integer(died_total), 'gen', generation, 'gen_at', integer(generation_at))
+  if expired_count > 0 then call('HINCRBY', queue.meta, 'expired', expired_count) end
 end
 local codes = {}
 for number, plan in ipairs(plans) do codes[number] = admit(plan[1], plan[2]) end

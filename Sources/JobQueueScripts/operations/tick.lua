@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
---@include common records leases upkeep
+--@include common places records leases upkeep
 -- An idle worker's look: does the due part of the upkeep, and says when to look again. Writes nothing when nothing is
 -- leased or due.
--- KEYS  the queue's 11 keys
+-- KEYS  the queue's 14 keys
 -- ARGV  run id of this Redis, lease in ms, crashes before quarantine, 1 to put reaped jobs among the others
 -- Returns { now, next check or 0, ready jobs, suspects, 1 when paused, quarantined: id, record, ... }
 -- O(log n + promoted + reaped), both capped
@@ -12,6 +12,6 @@ local meta = read_upkeep(queue)
 local quarantined = {}
 upkeep(queue, meta, now, ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1', quarantined)
 write_upkeep(queue, meta)
-local ready, suspects = call('LLEN', queue.ready), call('LLEN', queue.alone)
+local ready, suspects = count_ready(queue, meta.uses), call('LLEN', queue.alone)
 if (ready > 0 or suspects > 0) and not meta.paused then ensure_marker(queue) end
 return { now, meta.check, ready, suspects, meta.paused and 1 or 0, quarantined }

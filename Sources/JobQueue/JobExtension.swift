@@ -1,0 +1,44 @@
+import Core
+
+/// What few jobs carry: the part of a record that stands between its head and its kind, where it stands at all.
+///
+/// Fields of tag, length and value (`library/records.lua`); one of an unknown tag is passed over, so that a later release
+/// can add some.
+struct JobExtension: Hashable {
+    private enum Tag: UInt8 { case lifetime = 1 }
+
+    /// How long after its enqueueing the job may begin to run.
+    var lifetimeMilliseconds: Int64?
+
+    init() {}
+
+    init(of job: NewJob) { lifetimeMilliseconds = job.lifetime?.milliseconds }
+
+    /// As it stands in a record, without the two bytes of its length; empty when there is nothing to say.
+    var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        if let lifetimeMilliseconds {
+            bytes += [Tag.lifetime.rawValue, 8]
+            withUnsafeBytes(of: lifetimeMilliseconds.bigEndian) { bytes += $0 }
+        }
+        return bytes
+    }
+
+    /// `nil` for bytes that are no extension.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        var position = 0
+        while position < bytes.count {
+            guard position + 2 <= bytes.count else { return nil }
+            let end = position + 2 + Int(bytes[position + 1])
+            guard end <= bytes.count else { return nil }
+            let value = UnsafeRawBufferPointer(rebasing: bytes[position + 2..<end])
+            switch Tag(rawValue: bytes[position]) {
+            case .lifetime:
+                guard value.count == 8 else { return nil }
+                lifetimeMilliseconds = Int64(bigEndian: value.loadUnaligned(as: Int64.self))
+            case nil: break
+            }
+            position = end
+        }
+    }
+}

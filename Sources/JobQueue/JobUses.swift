@@ -1,0 +1,26 @@
+import Redis
+
+/// What jobs ask for beyond the ordinary: the letters of `meta.uses` (`library/common.lua`).
+struct JobUses: OptionSet, Hashable {
+    let rawValue: UInt8
+
+    /// Another priority than normal.
+    static let bands = JobUses(rawValue: 1 << 0)
+    /// A deadline: a look at each record when it is leased.
+    static let look = JobUses(rawValue: 1 << 1)
+
+    /// The options of an admission (`library/admit.lua`) into a queue.
+    func options(of queue: QueueName) -> RedisArgument {
+        if isEmpty { return queue.remembersCompletedJobs ? "1" : "0" }
+        let letters = (contains(.bands) ? "b" : "") + (contains(.look) ? "f" : "")
+        return .string((queue.remembersCompletedJobs ? "1" : "0") + letters)
+    }
+}
+
+extension NewJob {
+    var uses: JobUses {
+        var uses: JobUses = priority == .normal ? [] : .bands
+        if lifetime != nil { uses.insert(.look) }
+        return uses
+    }
+}
