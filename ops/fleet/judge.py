@@ -49,6 +49,16 @@ def deliveries(owed, received):
         yield f"{identifier}: received at {path} and not owed"
 
 
+def acts(done, known):
+    """`done`: the operator's acts; `known`: for each adjusted order the events whose facts stood before the adjustment.
+    Notes them in the acts, for the oracle, and yields adjustments that were done and left no fact."""
+    for act in done:
+        if act["operator"] == "adjust" and act["orderId"] in known:
+            act["afterEvents"] = sorted(known[act["orderId"]])
+        elif act["operator"] == "adjust" and not act["may"]:
+            yield f"{act['orderId']}: adjusted, and it has no fact of it"
+
+
 def queues_at_rest(queues):
     """No attempt was spent, nothing died, nothing is left."""
     for queue in queues:

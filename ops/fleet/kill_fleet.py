@@ -222,6 +222,13 @@ class Run:
             {event: (state, int(conflicts)) for event, state, conflicts in rows}))
         lines = [{"event": event, "may": False, "source": "shop"} for event in accepted]
         lines += [{"event": event, "may": True, "source": "shop"} for event in unanswered]
+        known = {}
+        for order, event in (row.split("|") for row in fleet.query(
+                "select o.external_id, e.event_id from orders o join order_facts a on a.order_id = o.id and a.kind = 'adjustment'"
+                " left join order_facts f on f.order_id = o.id and f.seq < a.seq"
+                " left join inbound_events e on e.id = f.event_id")):
+            known.setdefault(order, set()).add(event)
+        self.check_none("every act of the operator is a fact", judge.acts(self.operator.acts, known))
         actual = fleet.query(
             "select json_build_object('source', o.source, 'orderId', o.external_id, 'conversion', v.status, 'currency',"
             " v.currency, 'commissions', coalesce((select json_agg(json_build_object('partner', p.referral_code,"

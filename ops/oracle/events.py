@@ -1,11 +1,12 @@
 """The accepted events, one JSON object a line, as facts of orders.
 
 {"event": the body that was sent to POST /api/v1/events, "may": true when its answer was not seen, "source": "shop-1"}
-{"operator": "adjust", "id", "orderId", "partner": referral code, "newAmountMinor", "netBaseMinor", "at"}
+{"operator": "adjust", "id", "orderId", "partner": referral code, "newAmountMinor", "netBaseMinor",
+ "afterEvents": [event ids], "at"}
 {"operator": "cancel", "id", "orderId", "partner", "at"}
 
 An event is flat, or carries its fields in `data` (CloudEvents). `netBaseMinor` is the order's net base when the operator
-acted; without it every base that the order can have had is allowed.
+acted, `afterEvents` the events that it knew by then; without either every base that the order can have had is allowed.
 """
 
 import json
@@ -41,6 +42,7 @@ class OperatorAct:
         self.kind, self.order = row["operator"], str(row["orderId"])
         self.identifier, self.partner = row.get("id"), row.get("partner")
         self.new_amount, self.net_base = row.get("newAmountMinor"), row.get("netBaseMinor")
+        self.after = None if row.get("afterEvents") is None else set(row["afterEvents"])
         self.at = milliseconds(row["at"]) if "at" in row else 0
         self.content = json.dumps(row, sort_keys=True, default=str)
 
