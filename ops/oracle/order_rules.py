@@ -206,6 +206,10 @@ class OneOrder:
         """The net bases an adjustment may have been made at."""
         if act.net_base is not None:
             return {act.net_base}
+        if act.after is not None:
+            versions = [event for event in self.versions if event.identifier in act.after]
+            known = [refund for refund in self.refunds if refund.identifier in act.after]
+            return {sum(line[2] for line in self.lines(versions[-1], known))} if versions else set()
         if len(self.refunds) > 10:
             raise Unsupported("an adjustment without its net base among more than ten refunds")
         return {
