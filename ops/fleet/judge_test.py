@@ -87,8 +87,10 @@ class Oracle(unittest.TestCase):
                   ("created", {"orderAmount": 100000, "currency": "KRW", "version": 1, "referralCode": "GOLD001"}),
                   ("confirmed", {})))]
 
-    def verdict(self, amount, summary):
+    def verdict(self, amount, summary, refund=None):
         lines = [{"event": event, "may": False, "source": "shop"} for event in self.EVENTS]
+        if refund:
+            lines.append({**lines[1], "event": {**self.EVENTS[1], "type": "order.refunded", "id": "r", **refund}})
         actual = json.dumps({"source": "shop", "orderId": "o-1", "conversion": "confirmed", "currency": "KRW",
                              "commissions": [{"partner": "GOLD001", "amountMinor": amount}]})
         with tempfile.TemporaryDirectory() as folder:
@@ -98,7 +100,10 @@ class Oracle(unittest.TestCase):
         summary = []
         self.assertEqual(self.verdict(10000, summary), [])
         self.assertEqual(json.loads(summary[0])["orders"], 1)
-        self.assertIn("may be", self.verdict(9999, [])[0])
+        self.assertEqual(["may be" in problem for problem in self.verdict(9999, [])], [True])
+
+    def test_what_it_cannot_compute_is_a_problem(self):
+        self.assertIn("cannot be computed", self.verdict(10000, [], {"lines": [{"lineId": "1"}]})[0])
 
 
 if __name__ == "__main__":
