@@ -62,7 +62,8 @@ final class EventStatusRoute {
         switch job.state {
         case .scheduled, .ready, .leased, .live: status = "waiting"
         case .dead, .quarantined: status = "dead"
-        case .completed, .cancelled: return nil
+        // Events have no deadline, so none is ever expired.
+        case .completed, .cancelled, .expired: return nil
         }
         // A payload that cannot be read is not the caller's either.
         guard let envelope = try? JSON.parse(job.payload), envelope["source"]?.string == source else { return nil }
