@@ -106,7 +106,7 @@ package final class LeaseSource {
             let isIdle = queue.held.jobCount == 0 && leasesOnTheirWay == 0
             // Suspects wait: finish what is held, then take one.
             if board.hasSuspects, !isIdle { return armCheck() }
-            guard let shard = board.takeNext() else { break }
+            guard let shard = board.takeNext(now: now) else { break }
             lease(shard, mayTakeAlone: board.hasSuspects)
         }
         armCheck()

@@ -8,7 +8,15 @@ struct ShardBoard {
         /// Suspects wait for a worker that holds nothing.
         var hasSuspects = false
         var checkAtMilliseconds: Int64?
+        /// When it was last taken by ``takeNext(now:)``.
+        var askedAtMilliseconds: Int64 = 0
     }
+
+    /// How long a shard goes unasked at most while others have work.
+    ///
+    /// Markers are popped only by a source that has nothing to do: under steady load a shard that once ran empty would
+    /// otherwise wait until all others are empty too.
+    static let unaskedMillisecondsMax: Int64 = 20
 
     private var shards: [Shard]
     private var next = 0
@@ -20,7 +28,7 @@ struct ShardBoard {
 
     var suspectShards: [Int] { shards.indices.filter { shards[$0].hasSuspects } }
 
-    /// Whether ``takeNext()`` would find a shard.
+    /// Whether ``takeNext(now:)`` would find a shard.
     var hasWork: Bool { hasSuspects || shards.contains { $0.isHot } }
 
     /// On the loop's monotonic clock; `nil` when nothing is scheduled or leased anywhere.
@@ -32,15 +40,24 @@ struct ShardBoard {
 
     /// The shard to ask next, in turn so that none starves; while suspects wait only those with some. `nil` when none is
     /// worth it. It is cold from here until its answer is noted.
-    mutating func takeNext() -> Int? {
+    ///
+    /// - Parameter now: of the loop's monotonic clock.
+    mutating func takeNext(now: Int64) -> Int? {
+        guard hasWork else { return nil }
         for step in 0..<shards.count {
             let shard = (next + step) % shards.count
-            guard hasSuspects ? shards[shard].hasSuspects : shards[shard].isHot else { continue }
+            guard isWorthAsking(shards[shard], now: now) else { continue }
             next = (shard + 1) % shards.count
             shards[shard].isHot = false
+            shards[shard].askedAtMilliseconds = now
             return shard
         }
         return nil
+    }
+
+    private func isWorthAsking(_ shard: Shard, now: Int64) -> Bool {
+        if hasSuspects { return shard.hasSuspects }
+        return shard.isHot || now - shard.askedAtMilliseconds >= Self.unaskedMillisecondsMax
     }
 
     /// Takes in what a script said of a shard.
