@@ -96,10 +96,10 @@ let package = Package(
 
         // Executables hold no logic: configuration, services, run, exit code.
         executable("tributary-ingest", path: "Sources/tributary-ingest", uses: ["Ingest", "Fleet"]),
-        worker("click", uses: ["Ingest", "Fleet"]),
+        worker("click", uses: ["Ingest", "Bookkeeping", "Notifications", "Fleet"]),
         worker("conversion", uses: ["Bookkeeping", "Ledger", "Notifications", "JobQueue", "Fleet"]),
         worker("commission", uses: ["Bookkeeping", "Ledger", "Notifications", "JobQueue", "Fleet"]),
-        worker("webhook", uses: ["Webhooks", "Fleet"]),
+        worker("webhook", uses: ["Webhooks", "Bookkeeping", "Notifications", "Fleet"]),
         worker("notification", uses: ["Notifications", "Bookkeeping", "JobQueue", "Fleet"]),
         worker("batch", uses: ["Bookkeeping", "Ledger", "Notifications", "JobQueue", "Fleet"]),
         executable("tributary-scheduler", path: "schedules/scheduler", uses: ["Scheduling", "Bookkeeping", "Fleet"]),
@@ -148,7 +148,8 @@ let package = Package(
         tests(
             "NotificationsTests",
             uses: [
-                "Notifications", "HTTPServer", "Fleet", "JobQueue", "Ledger", "Postgres", "Redis", "EventLoop", "Core",
+                "Notifications", "Bookkeeping", "HTTPServer", "Fleet", "JobQueue", "Ledger", "Postgres", "Redis",
+                "EventLoop", "Core",
             ]),
     ]
 )

@@ -21,9 +21,9 @@ static inline CURLcode tributary_curl_set_size(CURL *easy, CURLoption option, cu
 static inline CURLcode tributary_curl_set_string(CURL *easy, CURLoption option, const char *value) {
     return curl_easy_setopt(easy, option, value);
 }
-/// Copies `CURLOPT_POSTFIELDSIZE_LARGE` bytes, which must have been set before.
-static inline CURLcode tributary_curl_copy_body(CURL *easy, const void *bytes) {
-    return curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, bytes);
+/// Bytes that libcurl does not copy, for `CURLOPT_POSTFIELDS`: they must live as long as the transfer.
+static inline CURLcode tributary_curl_set_bytes(CURL *easy, CURLoption option, const void *bytes) {
+    return curl_easy_setopt(easy, option, bytes);
 }
 /// The list is not copied and must live as long as the transfer.
 static inline CURLcode tributary_curl_set_list(CURL *easy, CURLoption option, struct curl_slist *value) {
@@ -44,6 +44,11 @@ static inline CURLcode tributary_curl_on_upload(CURL *easy, curl_read_callback c
 static inline CURLcode tributary_curl_on_open_socket(CURL *easy, curl_opensocket_callback callback, void *context) {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, callback);
     return code ? code : curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, context);
+}
+/// Belongs to the connection that the transfer may open, and is called for it whenever that is closed.
+static inline CURLcode tributary_curl_on_close_socket(CURL *easy, curl_closesocket_callback callback, void *context) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, callback);
+    return code ? code : curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, context);
 }
 static inline CURLcode tributary_curl_on_request(CURL *easy, curl_prereq_callback callback, void *context) {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, callback);

@@ -10,11 +10,21 @@ package enum HMACSHA256 {
 
     /// The code of the pieces one after the other, so that nobody has to join them.
     package static func authenticate(_ pieces: [[UInt8]], key: [UInt8]) -> [UInt8] {
-        guard let context = EVP_MAC_CTX_new(algorithm.handle) else { preconditionFailure("no memory for an HMAC") }
+        let context = makeContext(key: key)
         defer { EVP_MAC_CTX_free(context) }
+        return finish(context, pieces)
+    }
+
+    /// Begun under the key; whoever asks for it frees it.
+    static func makeContext(key: [UInt8]) -> OpaquePointer {
+        guard let context = EVP_MAC_CTX_new(algorithm.handle) else { preconditionFailure("no memory for an HMAC") }
         // Without any key bytes OpenSSL takes a null pointer for "keep the key", so it gets one that is not null.
         let keyed = key.isEmpty ? [0] : key
         precondition(crypto_hmac_sha256_init(context, keyed, key.count) == 1, "OpenSSL refuses an HMAC key")
+        return context
+    }
+
+    static func finish(_ context: OpaquePointer, _ pieces: [[UInt8]]) -> [UInt8] {
         for piece in pieces where !piece.isEmpty {
             precondition(EVP_MAC_update(context, piece, piece.count) == 1, "OpenSSL cannot compute an HMAC")
         }

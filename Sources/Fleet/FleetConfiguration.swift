@@ -19,6 +19,7 @@ package struct FleetConfiguration: Sendable {
     package let queue: JobQueueConfiguration
     /// Batches (or deliveries) in flight; nil leaves it to the worker.
     package let concurrency: Int?
+    package let endpointConcurrency: Int
     /// Jobs a batch, 1 to 500.
     package let batch: Int
     package let drain: Duration
@@ -83,6 +84,7 @@ package struct FleetConfiguration: Sendable {
         testRecorder = reader.testOnly(.testRecorder, isTest: isTest) { $0 }
         queue = reader.queue(faults: faults, settleDelay: testDelay)
         concurrency = reader.optionalInteger(.concurrency, in: 1...20_000)
+        endpointConcurrency = reader.integer(.endpointConcurrency, in: 1...20_000)
         batch = reader.integer(.batch, in: 1...500)
         drain = reader.milliseconds(.drain, in: 0...600_000)
         startLimit = reader.milliseconds(.startLimit, in: 100...600_000)

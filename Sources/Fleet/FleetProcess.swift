@@ -17,6 +17,9 @@ package final class FleetProcess {
     package let health = HealthChecks()
     /// The process's queue, on a connection that nothing blocks.
     package let queue: JobQueue
+    /// Told of every job of this process that ends without success, after the row that owes it; `nil` tells nobody. To be
+    /// set before the workers are added.
+    package var deadLetterListener: (any DeadLetterRecorder)?
 
     let log = Log(component: "fleet")
     let checks: [StartCheck]
@@ -78,6 +81,11 @@ package final class FleetProcess {
     /// Adds a service; it is started after those before it, and stopped before them.
     package func add(_ service: any FleetService) { services.append(service) }
 
+    /// Tells `rows`, which owe the jobs, of jobs' ends, and then whoever listens. Workers get it by themselves.
+    package func deadLetterRecorder(after rows: (any DeadLetterRecorder)?) -> (any DeadLetterRecorder)? {
+        DeadLetterChain(rows, deadLetterListener)
+    }
+
     /// Adds a ``Worker`` for a queue, sized by the configuration.
     package func work(
         _ queueName: QueueName, _ handler: any JobHandler, recorder: (any DeadLetterRecorder)? = nil,
@@ -86,8 +94,8 @@ package final class FleetProcess {
         let options = options ?? WorkerOptions(concurrency: configuration.concurrency ?? 2, batch: configuration.batch)
         add(
             Worker(
-                queueName, source: source(queueName), settler: queue, handler: handler, recorder: recorder,
-                options: options))
+                queueName, source: source(queueName), settler: queue, handler: handler,
+                recorder: deadLetterRecorder(after: recorder), options: options))
     }
 
     /// Adds a ``StreamingWorker`` for a queue; its window is the configured concurrency, 1,000 by default.
@@ -99,8 +107,8 @@ package final class FleetProcess {
             options ?? WorkerOptions(concurrency: configuration.concurrency ?? 1000, batch: configuration.batch)
         add(
             StreamingWorker(
-                queueName, source: source(queueName), settler: queue, runner: runner, recorder: recorder,
-                options: options))
+                queueName, source: source(queueName), settler: queue, runner: runner,
+                recorder: deadLetterRecorder(after: recorder), options: options))
     }
 
     /// Awaited before `/metrics` is answered, for figures that are asked of a store. Each has a second altogether.

@@ -62,6 +62,18 @@ package struct JobEnd: Sendable {
     package let attempt: Int
     package let state: State
     package let reason: String
+
+    package init(
+        id: String, queue: QueueName, kind: String, payload: [UInt8], attempt: Int, state: State, reason: String
+    ) {
+        self.id = id
+        self.queue = queue
+        self.kind = kind
+        self.payload = payload
+        self.attempt = attempt
+        self.state = state
+        self.reason = reason
+    }
 }
 
 /// Tells the rows that owe jobs of an end, before the queue knows of it: *the owed row is the promise*.

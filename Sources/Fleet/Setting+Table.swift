@@ -31,7 +31,10 @@ extension Setting {
         "How long a job belongs to a worker that shows no sign of life.")
     package static let concurrency = Setting(
         "CONCURRENCY", "a whole number from 1 to 20000",
-        "Batches a worker has in flight (default 2), or deliveries in the webhook worker (default 1000).")
+        "Batches a worker has in flight (default 2), or deliveries a webhook worker has in hand (default 1000).")
+    package static let endpointConcurrency = Setting(
+        "ENDPOINT_CONCURRENCY", "a whole number from 1 to 20000", default: "64",
+        "Requests in flight to one webhook endpoint from one process, so that a slow one does not hold the others up.")
     package static let batch = Setting(
         "BATCH", "a whole number from 1 to 500", default: "100", "Jobs a worker takes at once.")
 
@@ -111,7 +114,7 @@ extension Setting {
     /// In the order of `--help`.
     package static let all: [Setting] = [
         redisURL, postgresURL, schema, postgresPool, durability, redisFsync,
-        prefix, shards, lease, concurrency, batch,
+        prefix, shards, lease, concurrency, endpointConcurrency, batch,
         drain, startLimit, metricsAddress, metricsPort, ingestAddress, ingestPort, ingestWaitingMax, logLevel, demo,
         masterKey, masterKeyID, privacyKey,
         trustedProxies, allowDestinations, allowHTTP,

@@ -9,6 +9,8 @@ struct Destination {
     /// A name, or an address without brackets.
     let host: String
     let port: Int
+    /// The host when it is an address already.
+    let address: IPAddress?
 
     /// `nil` when libcurl does not accept the URL, or the host is one we do not: not ASCII (a name must come in its
     /// ASCII form), with a zone, or ending in a dot (libcurl and the resolver differ on what that names).
@@ -27,11 +29,9 @@ struct Destination {
         self.port = port
         self.host = (host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host)
             .lowercased()
+        address = IPAddress(self.host)
         guard !self.host.isEmpty, !self.host.hasSuffix("."), self.host.utf8.allSatisfy(Self.isFit) else { return nil }
     }
-
-    /// The host when it is an address already.
-    var address: IPAddress? { IPAddress(host) }
 
     private static func part(_ parts: OpaquePointer, _ part: CURLUPart, _ flags: UInt32 = 0) -> String? {
         var text: UnsafeMutablePointer<CChar>?

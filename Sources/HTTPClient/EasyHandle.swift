@@ -5,12 +5,12 @@ import Glibc
 /// The options of one libcurl easy handle, with the lists that libcurl reads but does not own. Belongs to one thread.
 final class EasyHandle {
     let pointer: UnsafeMutableRawPointer
-    private var lists: [UnsafeMutablePointer<curl_slist>] = []
+    private var lists: [CURLoption.RawValue: UnsafeMutablePointer<curl_slist>] = [:]
 
     /// The handle itself stays its maker's to reset or free, after this object's end or before its own.
     init(_ pointer: UnsafeMutableRawPointer) { self.pointer = pointer }
 
-    deinit { for list in lists { curl_slist_free_all(list) } }
+    deinit { for list in lists.values { curl_slist_free_all(list) } }
 
     func set(_ option: CURLoption, _ value: Int) { check(tributary_curl_set_long(pointer, option, value)) }
 
@@ -23,13 +23,19 @@ final class EasyHandle {
             list = longer
         }
         guard let list else { return }
-        lists.append(list)
         check(tributary_curl_set_list(pointer, option, list))
+        if let old = lists.updateValue(list, forKey: option.rawValue) { curl_slist_free_all(old) }
     }
 
-    func setBody(_ body: [UInt8]) {
-        check(tributary_curl_set_size(pointer, CURLOPT_POSTFIELDSIZE_LARGE, body.count))
-        check(tributary_curl_copy_body(pointer, body))
+    /// - Parameter bytes: must live as long as the transfer.
+    func setBody(_ bytes: UnsafeRawPointer, count: Int) {
+        check(tributary_curl_set_size(pointer, CURLOPT_POSTFIELDSIZE_LARGE, count))
+        check(tributary_curl_set_bytes(pointer, CURLOPT_POSTFIELDS, bytes))
+    }
+
+    /// - Parameter list: must live as long as the transfer.
+    func setHeader(_ list: UnsafeMutablePointer<curl_slist>) {
+        check(tributary_curl_set_list(pointer, CURLOPT_HTTPHEADER, list))
     }
 
     /// An option of ours that libcurl does not take is a bug of ours or another libcurl.
@@ -37,16 +43,20 @@ final class EasyHandle {
         precondition(code == CURLE_OK, "libcurl refused an option: \(String(cString: curl_easy_strerror(code)))")
     }
 
-    /// What every transfer has in common: no signals, no proxy, no redirects, TLS as it should be, time limits.
-    func prepare(url: String, protocols: String, timeout: Duration, connectTimeout: Duration) {
+    func setTimeouts(_ timeout: Duration, connect: Duration) {
+        // 0 would be "for ever".
+        let milliseconds = max(1, timeout.milliseconds)
+        set(CURLOPT_TIMEOUT_MS, Int(milliseconds))
+        set(CURLOPT_CONNECTTIMEOUT_MS, Int(max(1, min(milliseconds, connect.milliseconds))))
+    }
+
+    /// What every transfer has in common: no signals, no proxy, no redirects, TLS as it should be.
+    func prepare(url: String, protocols: String) {
         set(CURLOPT_URL, url)
         set(CURLOPT_PROTOCOLS_STR, protocols)
         set(CURLOPT_NOSIGNAL, 1)
         set(CURLOPT_FOLLOWLOCATION, 0)
         set(CURLOPT_PROXY, "")
-        // 0 would be "for ever".
-        set(CURLOPT_TIMEOUT_MS, Int(max(1, timeout.milliseconds)))
-        set(CURLOPT_CONNECTTIMEOUT_MS, Int(max(1, min(timeout, connectTimeout).milliseconds)))
         // Ten thousand transfers have such a buffer each; the default is 16 KiB.
         set(CURLOPT_BUFFERSIZE, 4096)
         set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))

@@ -12,14 +12,20 @@ package import EventLoop
 package final class HTTPClient {
     let configuration: HTTPClientConfiguration
     private let multi: Multi
+    private let transfers: TransferPool
+    /// URLs that have been read before. A URL never comes to mean another host or address: names are resolved each time.
+    private var destinations: [String: Destination] = [:]
     private let resolver: NameResolver
     let mailPool = BlockingPool(threadsMax: mailThreadsMax)
     private var isClosed = false
     private var underWay = 0
 
+    private static let destinationsMax = 1000
+
     package init(_ configuration: HTTPClientConfiguration) {
         self.configuration = configuration
         multi = Multi(idleConnectionsMax: configuration.idleConnectionsMax)
+        transfers = TransferPool(configuration)
         resolver = NameResolver(
             lookup: configuration.lookup, lifetime: configuration.nameLifetime,
             failureLifetime: configuration.nameFailureLifetime)
@@ -32,6 +38,7 @@ package final class HTTPClient {
     package func close() {
         isClosed = true
         multi.close()
+        transfers.empty()
     }
 
     /// Makes one attempt. Ends by the request's time-out at the latest; cancelling the task does not end it sooner.
@@ -40,11 +47,21 @@ package final class HTTPClient {
         var result = HTTPClientResult()
         do throws(HTTPFailure) {
             guard request.isWellFormed else { throw HTTPFailure(.invalid, "the method or a header cannot be sent") }
-            let destination = try destination(request.url, schemes: ["https", "http"])
-            result = try await attempt(destination, timeout: request.timeout) { addresses, remaining in
-                let transfer = self.transfer(for: request, destination, addresses, remaining)
-                return await self.multi.run(transfer) { HTTPClientResult(of: transfer, code: $0) }
-            }
+            let destination = try destination(request.url, schemes: Self.schemes)
+            try begin()
+            defer { underWay -= 1 }
+            let addresses = try await allowedAddresses(of: destination, within: request.timeout)
+            let asked = destination.address == nil ? Loop.monotonicNanoseconds - start : 0
+            guard !isClosed else { throw HTTPFailure(.cancelled, "the client was closed") }
+            let transfer = transfers.take(for: request, to: destination)
+            transfer.begin(
+                request.limits, timeout: request.timeout - .nanoseconds(asked), connectTimeout: request.connectTimeout)
+            transfer.easy.pin(destination, to: addresses)
+            transfer.send(request)
+            let code = await multi.run(transfer)
+            result = HTTPClientResult(of: transfer, code: code)
+            result.timings.dnsMicroseconds = Int(asked / 1000)
+            if !isClosed { transfers.giveBack(transfer) }
         } catch {
             result.failure = error
         }
@@ -53,10 +70,12 @@ package final class HTTPClient {
         return result
     }
 
+    private static let schemes = ["https", "http"]
+
     // MARK: For every kind of transfer
 
     func destination(_ url: String, schemes: [String]) throws(HTTPFailure) -> Destination {
-        guard let destination = Destination(url), schemes.contains(destination.scheme) else {
+        guard let destination = destinations[url] ?? learn(url), schemes.contains(destination.scheme) else {
             throw HTTPFailure(.invalid, "the URL cannot be used")
         }
         if destination.scheme == "http", !configuration.destinationPolicy.allowsHTTP {
@@ -65,22 +84,22 @@ package final class HTTPClient {
         return destination
     }
 
+    private func learn(_ url: String) -> Destination? {
+        guard let destination = Destination(url) else { return nil }
+        if destinations.count >= Self.destinationsMax { destinations = [:] }
+        destinations[url] = destination
+        return destination
+    }
+
     /// Finds the addresses, counts the attempt, and leaves the rest of the time to `body`.
     func attempt<Outcome: Timed>(
         _ destination: Destination, timeout: Duration,
         _ body: @Loop ([IPAddress], Duration) async -> Outcome
     ) async throws(HTTPFailure) -> Outcome {
-        guard !isClosed else { throw HTTPFailure(.cancelled, "the client was closed") }
-        guard underWay < configuration.transfersMax else {
-            throw HTTPFailure(.cancelled, "too many transfers at a time")
-        }
-        underWay += 1
+        try begin()
         defer { underWay -= 1 }
         let start = Loop.monotonicNanoseconds
-        let addresses = try await addresses(of: destination, within: timeout)
-        guard configuration.destinationPolicy.allows(all: addresses) else {
-            throw HTTPFailure(.blocked, "the address is not allowed")
-        }
+        let addresses = try await allowedAddresses(of: destination, within: timeout)
         let elapsed = Loop.monotonicNanoseconds - start
         guard !isClosed else { throw HTTPFailure(.cancelled, "the client was closed") }
         var outcome = await body(addresses, timeout - .nanoseconds(elapsed))
@@ -88,56 +107,28 @@ package final class HTTPClient {
         return outcome
     }
 
-    private func addresses(of destination: Destination, within timeout: Duration) async throws(HTTPFailure)
+    /// Counts an attempt; whoever has begun it takes one from `underWay` at its end.
+    private func begin() throws(HTTPFailure) {
+        guard !isClosed else { throw HTTPFailure(.cancelled, "the client was closed") }
+        guard underWay < configuration.transfersMax else {
+            throw HTTPFailure(.cancelled, "too many transfers at a time")
+        }
+        underWay += 1
+    }
+
+    private func allowedAddresses(of destination: Destination, within timeout: Duration) async throws(HTTPFailure)
         -> [IPAddress]
     {
-        if let address = destination.address { return [address] }
-        return try await resolver.resolve(destination.host, within: timeout).get()
-    }
-
-    // MARK: HTTP
-
-    private func transfer(
-        for request: HTTPClientRequest, _ destination: Destination, _ addresses: [IPAddress], _ remaining: Duration
-    ) -> Transfer {
-        let policy = configuration.destinationPolicy
-        let limits = Transfer.Limits(
-            headerBytesMax: request.headerBytesMax, keptBytesMax: request.keptBytesMax,
-            readBytesMax: request.readBytesMax)
-        let transfer = Transfer(
-            easy: multi.takeHandle(), policy: policy, limits: limits, mayResolve: destination.address != nil)
-        transfer.prepare(
-            url: destination.url, protocols: policy.allowsHTTP ? "https,http" : "https", timeout: remaining,
-            connectTimeout: request.connectTimeout)
-        let easy = transfer.easy
-        easy.pin(destination, to: addresses)
-        easy.set(CURLOPT_MAXLIFETIME_CONN, Int(configuration.connectionLifetime.components.seconds))
-        easy.set(CURLOPT_MAXAGE_CONN, Int(configuration.connectionIdleMax.components.seconds))
-        easy.set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
-        easy.set(CURLOPT_USERAGENT, configuration.userAgent)
-        if let file = request.certificateAuthorityFile { easy.set(CURLOPT_CAINFO, file) }
-        Self.setMethodAndBody(of: easy, request)
-        easy.set(CURLOPT_HTTPHEADER, Self.headerLines(of: request))
-        return transfer
-    }
-
-    private static func setMethodAndBody(of easy: EasyHandle, _ request: HTTPClientRequest) {
-        switch request.method {
-        case "GET": easy.set(CURLOPT_HTTPGET, 1)
-        case "HEAD": easy.set(CURLOPT_NOBODY, 1)
-        case "POST": easy.setBody(request.body)
-        default:
-            if !request.body.isEmpty || request.method != "DELETE" { easy.setBody(request.body) }
-            easy.set(CURLOPT_CUSTOMREQUEST, request.method)
+        let addresses: [IPAddress] =
+            if let address = destination.address {
+                [address]
+            } else {
+                try await resolver.resolve(destination.host, within: timeout).get()
+            }
+        guard configuration.destinationPolicy.allows(all: addresses) else {
+            throw HTTPFailure(.blocked, "the address is not allowed")
         }
-    }
-
-    /// In libcurl's notation, where `name:` takes away what it would add, and `name;` is a field without value.
-    private static func headerLines(of request: HTTPClientRequest) -> [String] {
-        var lines = ["Expect:"]
-        if !request.headers.contains(where: { $0.0.lowercased() == "content-type" }) { lines.append("Content-Type:") }
-        for (name, value) in request.headers { lines.append(value.isEmpty ? "\(name);" : "\(name): \(value)") }
-        return lines
+        return addresses
     }
 }
 

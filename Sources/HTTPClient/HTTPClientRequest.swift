@@ -27,6 +27,10 @@ package struct HTTPClientRequest: Sendable {
         self.body = body
     }
 
+    var limits: Transfer.Limits {
+        Transfer.Limits(headerBytesMax: headerBytesMax, keptBytesMax: keptBytesMax, readBytesMax: readBytesMax)
+    }
+
     /// Whether libcurl may be given the method and headers as they are.
     var isWellFormed: Bool {
         guard !method.isEmpty, method.utf8.allSatisfy(Self.isTokenByte) else { return false }

@@ -5,7 +5,7 @@ extension HTTPClientResult: Timed {
     /// Reads what libcurl knows of a finished transfer.
     @Loop init(of transfer: Transfer, code: CURLcode) {
         self.init()
-        let received = transfer.received
+        let received = transfer.takeReceived()
         status = Self.status(in: received.header)
         headerBytes = received.header
         body = received.body
@@ -27,8 +27,10 @@ extension HTTPClientResult: Timed {
         guard header.starts(with: "HTTP/".utf8), let space = header.firstIndex(of: UInt8(ascii: " ")) else {
             return nil
         }
-        let digits = header[header.index(after: space)...].prefix(3)
-        return Int(String(decoding: digits, as: UTF8.self)).flatMap { $0 >= 200 ? $0 : nil }
+        let digits = header[(space + 1)...].prefix(3)
+        guard digits.count == 3, digits.allSatisfy({ (48...57).contains($0) }) else { return nil }
+        let status = digits.reduce(0) { $0 * 10 + Int($1 - 48) }
+        return status >= 200 ? status : nil
     }
 
     @Loop static func remoteAddress(of transfer: Transfer) -> String? {

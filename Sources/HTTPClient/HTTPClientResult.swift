@@ -42,8 +42,26 @@ package struct HTTPClientResult: Sendable {
 
     /// The first value of a header field, whatever the case of its name.
     package func header(_ name: String) -> String? {
-        headers.first { $0.name.lowercased() == name.lowercased() }?.value
+        var line = headerBytes.startIndex
+        while let end = headerBytes[line...].firstIndex(of: UInt8(ascii: "\n")) {
+            if let value = Self.value(of: name, in: headerBytes[line..<end]) { return value }
+            line = end + 1
+        }
+        return Self.value(of: name, in: headerBytes[line...])
     }
+
+    private static func value(of name: String, in line: ArraySlice<UInt8>) -> String? {
+        var next = line.startIndex
+        // No field's name has a letter beyond ASCII.
+        for letter in name.utf8 {
+            guard next < line.endIndex, lowercased(line[next]) == lowercased(letter) else { return nil }
+            next += 1
+        }
+        guard next < line.endIndex, line[next] == UInt8(ascii: ":") else { return nil }
+        return trimmed(line[(next + 1)...])
+    }
+
+    private static func lowercased(_ letter: UInt8) -> UInt8 { (65...90).contains(letter) ? letter | 32 : letter }
 
     private static func trimmed(_ text: ArraySlice<UInt8>) -> String {
         func isSpace(_ byte: UInt8) -> Bool { byte == 32 || byte == 9 || byte == 13 }

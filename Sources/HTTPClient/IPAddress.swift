@@ -18,6 +18,12 @@ package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads the usual forms and no other: no octal, hexadecimal or shortened IPv4, no zone.
     package init?(_ text: String) {
+        guard let address = text.withCString({ IPAddress(text: $0) }) else { return nil }
+        self = address
+    }
+
+    /// The same of C's text.
+    init?(text: UnsafePointer<CChar>) {
         var v4 = in_addr()
         var v6 = in6_addr()
         if inet_pton(AF_INET, text, &v4) == 1 {

@@ -37,9 +37,8 @@ final class MailTransfer {
         defer { curl_easy_cleanup(pointer) }
         let easy = EasyHandle(pointer)
         let transfer = MailTransfer(policy: policy, content: envelope.content)
-        easy.prepare(
-            url: envelope.destination.url, protocols: "smtp,smtps", timeout: envelope.timeout,
-            connectTimeout: envelope.timeout)
+        easy.prepare(url: envelope.destination.url, protocols: "smtp,smtps")
+        easy.setTimeouts(envelope.timeout, connect: envelope.timeout)
         easy.pin(envelope.destination, to: envelope.addresses)
         easy.set(
             CURLOPT_USE_SSL,

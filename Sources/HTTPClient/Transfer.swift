@@ -1,20 +1,30 @@
 import CCurl
 import EventLoop
 
-/// One transfer under way: the face that libcurl's callbacks see.
+/// A transfer: the face that libcurl's callbacks see, and the easy handle that it owns.
 ///
-/// It is held by the client from start to end, so the unretained pointer that libcurl has of it is good all that time. After
-/// the end the easy handle is reset, which forgets the pointer.
+/// It is held by its multi from start to end, so the unretained pointer that libcurl has of it is good all that time. Whoever
+/// uses it again for the same destination finds most of its options set; see ``HTTPClient``.
 @Loop
 final class Transfer {
+    /// What the options that stay from attempt to attempt depend on.
+    struct Kind: Hashable {
+        let method: String
+        let url: String
+        let certificateAuthorityFile: String?
+    }
+
+    let kind: Kind
     let easy: EasyHandle
+    private let memory = RequestMemory()
     private let policy: DestinationPolicy
-    private let limits: Limits
     private let mayResolve: Bool
+    private var limits = Limits()
     private(set) var received = Received()
     private(set) var progress = HTTPFailure.Progress.connecting
     private(set) var isBlocked = false
-    var continuation: CheckedContinuation<CURLcode, Never>?
+    // Unchecked, since the multi resumes it exactly once: when it takes the transfer out of those that run.
+    var continuation: UnsafeContinuation<CURLcode, Never>?
 
     struct Limits {
         var headerBytesMax = 32 * 1024
@@ -33,17 +43,50 @@ final class Transfer {
     }
 
     /// - Parameter mayResolve: whether libcurl may "resolve" the host, which is an address already.
-    init(easy: UnsafeMutableRawPointer, policy: DestinationPolicy, limits: Limits, mayResolve: Bool) {
+    init(_ kind: Kind, policy: DestinationPolicy, mayResolve: Bool) {
+        guard let easy = curl_easy_init() else { fatalError("libcurl is out of memory") }
+        self.kind = kind
         self.easy = EasyHandle(easy)
         self.policy = policy
-        self.limits = limits
         self.mayResolve = mayResolve
     }
 
-    /// The options of every HTTP transfer that do not depend on the request.
-    func prepare(url: String, protocols: String, timeout: Duration, connectTimeout: Duration) {
-        easy.prepare(url: url, protocols: protocols, timeout: timeout, connectTimeout: connectTimeout)
+    isolated deinit { curl_easy_cleanup(easy.pointer) }
+
+    /// The options of every HTTP transfer to this URL, whatever the request.
+    func prepare(protocols: String) {
+        easy.prepare(url: kind.url, protocols: protocols)
         installCallbacks()
+    }
+
+    /// Forgets what came of the attempt before.
+    func begin(_ limits: Limits, timeout: Duration, connectTimeout: Duration) {
+        self.limits = limits
+        received = Received()
+        progress = .connecting
+        isBlocked = false
+        easy.setTimeouts(timeout, connect: connectTimeout)
+    }
+
+    /// Sets header, method and body.
+    func send(_ request: HTTPClientRequest) {
+        switch kind.method {
+        case "POST": setBody(request.body)
+        case "GET": easy.set(CURLOPT_HTTPGET, 1)
+        case "HEAD": easy.set(CURLOPT_NOBODY, 1)
+        default:
+            if !request.body.isEmpty || kind.method != "DELETE" { setBody(request.body) }
+            easy.set(CURLOPT_CUSTOMREQUEST, kind.method)
+        }
+        easy.setHeader(memory.list(request.headers))
+    }
+
+    private func setBody(_ body: [UInt8]) { easy.setBody(memory.copyBody(body), count: body.count) }
+
+    /// What has come, taken out of here.
+    func takeReceived() -> Received {
+        defer { received = Received() }
+        return received
     }
 
     private func installCallbacks() {
@@ -101,6 +144,7 @@ final class Transfer {
         }
         let line = UnsafeRawBufferPointer(start: bytes, count: count)
         if line.starts(with: "HTTP/".utf8) { received.header.removeAll(keepingCapacity: true) }
+        if received.header.isEmpty { received.header.reserveCapacity(512) }
         received.header.append(contentsOf: line)
         return count
     }
@@ -128,7 +172,7 @@ final class Transfer {
 
     /// The guard's third look, which also sees connections of earlier transfers.
     private func requestIsDue(_ remoteAddress: UnsafeMutablePointer<CChar>?) -> Int32 {
-        guard let remoteAddress, let address = IPAddress(String(cString: remoteAddress)), policy.allows(address) else {
+        guard let remoteAddress, let address = IPAddress(text: remoteAddress), policy.allows(address) else {
             isBlocked = true
             return CURL_PREREQFUNC_ABORT
         }

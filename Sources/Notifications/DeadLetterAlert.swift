@@ -3,26 +3,22 @@ package import Fleet
 import JobQueue
 package import Postgres
 
-/// Alerts the operators of dead letters, at most once an hour for each queue and kind, after the row that owed the job was told.
+/// Alerts the operators of dead letters, at most once an hour for each queue and kind.
 ///
-/// Not for the queue of notifications itself: an alert that cannot be sent would be the cause of the next one.
+/// Not of the queue of notifications itself: an alert that cannot be sent would be the cause of the next one.
 @Loop
 package final class DeadLetterAlert: DeadLetterRecorder {
     private let pool: PostgresPool
     private let channels: [Notification.Channel]
-    private let inner: (any DeadLetterRecorder)?
 
-    /// - Parameter inner: told first.
-    package init(
-        pool: PostgresPool, channels: [Notification.Channel], after inner: (any DeadLetterRecorder)? = nil
-    ) {
+    /// - Parameter channels: none tells nobody.
+    package init(pool: PostgresPool, channels: [Notification.Channel]) {
         self.pool = pool
         self.channels = channels
-        self.inner = inner
     }
 
     package func record(_ ends: [JobEnd]) async throws {
-        try await inner?.record(ends)
+        let ends = ends.filter { $0.queue != .notifications }
         guard !channels.isEmpty else { return }
         for (what, ends) in Dictionary(grouping: ends, by: { "\($0.queue.rawValue):\($0.kind)" }).sorted(by: {
             $0.key < $1.key
@@ -44,16 +40,11 @@ package final class DeadLetterAlert: DeadLetterRecorder {
         ]
         if count > 1 { lines.append("\(count - 1) more ended with it.") }
         if untold > 0 { lines.append("\(untold) more ended since the last alert.") }
-        lines.append("See `tributary dead list`. The same alert comes at most once an hour.")
+        // A delivery that died after its last attempt is a dead row; no job of it is left.
+        let deliveries = end.queue == .webhooks ? ", and `tributary order` for deliveries" : ""
+        lines.append("See `tributary dead list`\(deliveries). The same alert comes at most once an hour.")
         return Notification(
             kind: "dead-letter", subject: "Dead letter in queue \(end.queue.rawValue)",
             body: lines.joined(separator: "\n"))
-    }
-}
-
-extension FleetProcess {
-    /// The recorder of a worker whose dead letters the operators are to hear of, on the configured channels.
-    package func deadLetterAlert(after inner: (any DeadLetterRecorder)? = nil) -> DeadLetterAlert {
-        DeadLetterAlert(pool: postgres, channels: configuration.notificationChannels, after: inner)
     }
 }

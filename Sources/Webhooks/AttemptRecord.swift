@@ -41,10 +41,16 @@ package struct AttemptRecord: Sendable {
         }
     }
 
+    /// Of an attempt that was begun and not made, since others to the same endpoint are in its way.
+    init(crowdedOut delivery: BegunDelivery, for wait: Duration) {
+        self.init(delivery, HTTPClientResult(), .crowdedOut(for: wait), schedule: .standard, jitter: 0)
+    }
+
     /// Why the next attempt is when it is.
     private var nextReason: String? {
         guard wait != nil else { return nil }
-        return if case .postponed = verdict.delivery { "retry_after" } else { "schedule" }
+        guard case .postponed = verdict.delivery else { return "schedule" }
+        return verdict.endpoint == .unchanged ? "crowded_out" : "retry_after"
     }
 
     static func deliveryColumns(_ records: [AttemptRecord]) -> [PostgresValue] {

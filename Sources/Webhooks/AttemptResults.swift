@@ -8,6 +8,7 @@ final class AttemptResults {
     private typealias Waiting = (record: AttemptRecord, caller: CheckedContinuation<Bool, any Error>)
 
     private let book: WebhookBook
+    private let deaths: DeliveryDeaths
     private var waiting: [Waiting] = []
     private var isWriting = false
 
@@ -17,7 +18,10 @@ final class AttemptResults {
     private static let patience = Duration.seconds(10)
     private static let pauses: ClosedRange<Duration> = .milliseconds(100)...(.seconds(2))
 
-    init(_ book: WebhookBook) { self.book = book }
+    init(_ book: WebhookBook, _ deaths: DeliveryDeaths) {
+        self.book = book
+        self.deaths = deaths
+    }
 
     /// Returns when the result is stored: whether the delivery took it.
     func record(_ record: AttemptRecord) async throws -> Bool {
@@ -41,6 +45,7 @@ final class AttemptResults {
     private func write(_ batch: [Waiting]) async {
         do {
             let taken = try await store(batch.map(\.record))
+            await deaths.tell(batch.map(\.record).filter { taken.contains($0.delivery.deliveryID) })
             for (record, caller) in batch { caller.resume(returning: taken.contains(record.delivery.deliveryID)) }
         } catch {
             let isStore = (error as? PostgresError)?.isTransient ?? false

@@ -29,6 +29,28 @@ package struct AttemptVerdict: Hashable, Sendable {
     /// Why there was no 2xx: the client's class of failure or `status`; `nil` for a success.
     package let failureClass: String?
 
+    /// Of an attempt that was begun and not made, since it would have had to wait for others to the same endpoint.
+    package static func crowdedOut(for wait: Duration) -> AttemptVerdict {
+        AttemptVerdict(delivery: .postponed(wait), endpoint: .unchanged, failureClass: "crowded_out")
+    }
+
+    private init(delivery: Delivery, endpoint: Endpoint, failureClass: String) {
+        self.delivery = delivery
+        self.endpoint = endpoint
+        self.failureClass = failureClass
+    }
+
+    /// What it says of the endpoint's strength.
+    func ending(of delivery: BegunDelivery, _ result: HTTPClientResult) -> EndpointWindow.Ending {
+        if let failure = result.failure?.kind {
+            return [.timeoutConnect, .timeoutFirstByte, .timeoutBody].contains(failure) ? .strained : .other
+        }
+        let status = result.status ?? 0
+        if status == 429 || status >= 500 { return .strained }
+        let isQuick = Int64(result.timings.totalMicroseconds) < delivery.timeout.milliseconds * 500
+        return self.delivery == .delivered && isQuick ? .quick : .other
+    }
+
     /// - Parameter now: this host's time, for a `Retry-After` that is a date.
     package init(_ result: HTTPClientResult, now: EpochMilliseconds) {
         failureClass = result.failure?.kind.rawValue ?? (result.isSuccess ? nil : "status")

@@ -53,6 +53,8 @@ package enum DeliveryStanding: Sendable {
     case send(BegunDelivery)
     /// Nothing is owed any more, or another lease of this job came after ours.
     case done
+    /// It was owed, and ended here without an attempt.
+    case dead(reason: String)
     /// Not now.
     case later(Duration)
     /// This job stands for an attempt that has been made; the next one's is to stand in the queue instead.

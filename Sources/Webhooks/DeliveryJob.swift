@@ -11,16 +11,24 @@ package enum DeliveryJob {
     package static func make(
         _ deliveryID: UUID, endpointID: UUID, attempt: Int, delay: Duration = .zero
     ) -> NewJob {
-        let payload: JSON = ["delivery": .string(deliveryID.description)]
+        // The endpoint is there so that a worker knows whose turn it would be before it reads any row.
+        let payload: JSON = [
+            "delivery": .string(deliveryID.description), "endpoint": .string(endpointID.description),
+        ]
         return NewJob(
             id: id(deliveryID, attempt: attempt), queue: .webhooks, kind: kind, payload: payload.serialized(),
             shardKey: endpointID.description, delay: delay)
     }
 
     /// The delivery that a job is about; `nil` for a payload that is none of ours.
-    package static func deliveryID(of payload: [UInt8]) -> UUID? {
+    package static func deliveryID(of payload: [UInt8]) -> UUID? { subject(of: payload)?.deliveryID }
+
+    /// The delivery that a job is about, and its endpoint; `nil` for a payload that is none of ours.
+    package static func subject(of payload: [UInt8]) -> (deliveryID: UUID, endpointID: UUID)? {
         // A payload that cannot be parsed is none of ours: the caller buries its job.
-        guard let json = try? JSON.parse(payload) else { return nil }
-        return json["delivery"]?.string.flatMap { UUID($0) }
+        guard let json = try? JSON.parse(payload), let delivery = json["delivery"]?.string.flatMap({ UUID($0) }),
+            let endpoint = json["endpoint"]?.string.flatMap({ UUID($0) })
+        else { return nil }
+        return (delivery, endpoint)
     }
 }

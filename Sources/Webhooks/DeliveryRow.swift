@@ -61,8 +61,14 @@ struct BeginningPlan {
     mutating func add(_ row: DeliveryRow, _ claim: DeliveryClaim) -> DeliveryStanding {
         // Two jobs of one delivery in one lease: the first one speaks for it.
         guard row.isOwed, row.fence <= claim.fence, seen.insert(row.id).inserted else { return .done }
-        guard row.isEnabled else { return end(row, "cancelled", "endpoint_disabled") }
-        guard row.now < row.expiresAt else { return end(row, "dead", "too_old") }
+        guard row.isEnabled else {
+            ended.append((row.id, "cancelled", "endpoint_disabled"))
+            return .done
+        }
+        guard row.now < row.expiresAt else {
+            ended.append((row.id, "dead", "too_old"))
+            return .dead(reason: "too_old")
+        }
         let due = max(row.nextAttemptAt, row.pausedUntil ?? row.nextAttemptAt)
         let wait = max(due.since(row.now), .zero)
         if claim.jobID != DeliveryJob.id(row.id, attempt: row.attempt) {
@@ -71,11 +77,6 @@ struct BeginningPlan {
         if wait > .zero { return .later(wait) }
         begun.append((row.id, claim.fence))
         return .send(row.begun(claim))
-    }
-
-    private mutating func end(_ row: DeliveryRow, _ status: String, _ reason: String) -> DeliveryStanding {
-        ended.append((row.id, status, reason))
-        return .done
     }
 
     @Loop func post(to transaction: PostgresTransaction) {

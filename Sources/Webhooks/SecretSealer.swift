@@ -48,7 +48,7 @@ package struct SecretSealer: Sendable {
 }
 
 /// A secret as it lies in the database.
-package struct SealedSecret: Sendable {
+package struct SealedSecret: Hashable, Sendable {
     package let bytes: [UInt8]
     /// Of the master key that opens it.
     package let keyID: String

@@ -2,21 +2,10 @@ package import EventLoop
 package import Fleet
 import HTTPClient
 import JobQueue
-import Ledger
 
 /// What the webhook worker's process is made of.
 @Loop
 package enum WebhookService {
-    /// Refuses a database whose schema is not this binary's.
-    nonisolated package static let schemaCheck: FleetProcess.StartCheck = { fleet in
-        do {
-            try await Migrator(pool: fleet.postgres).requireCurrentSchema()
-            return []
-        } catch let mismatch as Migrator.Mismatch {
-            return [StartFinding(.refusal, mismatch.description)]
-        }
-    }
-
     /// Adds the delivery worker; the process requires ``Setting/postgresURL`` and ``Setting/masterKey``.
     package static func add(to fleet: FleetProcess) {
         let configuration = fleet.configuration
@@ -33,7 +22,9 @@ package enum WebhookService {
                 allowing: configuration.allowedDestinations.map(\.description), allowsHTTP: configuration.allowsHTTP,
                 window: window))
         let worker = DeliveryWorker(
-            book: book, client: client, sealer: SecretSealer(key: key, keyID: configuration.masterKeyID))
+            book: book, client: client, sealer: SecretSealer(key: key, keyID: configuration.masterKeyID),
+            window: window,
+            endpointWindow: configuration.endpointConcurrency, deaths: fleet.deadLetterListener)
         fleet.stream(
             .webhooks, worker, recorder: DeliveryEnds(book: book),
             options: WorkerOptions(concurrency: window, batch: configuration.batch))

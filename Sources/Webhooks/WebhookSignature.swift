@@ -1,5 +1,4 @@
-import Crypto
-import Fleet
+package import Crypto
 
 /// What proves to a partner that a request is ours. Pure.
 package enum WebhookSignature {
@@ -12,28 +11,23 @@ package enum WebhookSignature {
     ///   - id: the event's, `msg_…`; the same at each attempt.
     ///   - timestamp: of this attempt, in Unix seconds.
     ///   - body: exactly as it is sent.
-    ///   - secrets: the current one first; at least one.
+    ///   - signers: of the current secret first; at least one.
     package static func headers(
-        id: String, timestamp: Int64, body: [UInt8], secrets: [WebhookSecret]
+        id: String, timestamp: Int64, body: [UInt8], signers: [HMACSHA256.Keyed]
     ) -> [(String, String)] {
-        precondition(!secrets.isEmpty, "a webhook is signed by at least one secret")
-        let entries = secrets.map { v1(id: id, timestamp: timestamp, body: body, secret: $0) }
+        precondition(!signers.isEmpty, "a webhook is signed by at least one secret")
+        let timestamp = String(timestamp)
+        let head = Array("\(id).\(timestamp).".utf8)
+        var entries = v1(head, body, signers[0])
+        for signer in signers.dropFirst() { entries += " " + v1(head, body, signer) }
         return [
-            ("webhook-id", id), ("webhook-timestamp", String(timestamp)),
-            ("webhook-signature", entries.joined(separator: " ")),
-            ("X-Webhook-Signature", bodyOnly(body, secret: secrets[0])),
+            ("webhook-id", id), ("webhook-timestamp", timestamp), ("webhook-signature", entries),
+            ("X-Webhook-Signature", "sha256=" + Hex.encode(signers[0].authenticate(body))),
         ]
     }
 
     /// `v1,` and base64 of HMAC-SHA256 over `{id}.{timestamp}.{body}`.
-    package static func v1(id: String, timestamp: Int64, body: [UInt8], secret: WebhookSecret) -> String {
-        "v1,"
-            + Base64.encode(
-                HMACSHA256.authenticate([Array("\(id).\(timestamp).".utf8), body], key: secret.key.reveal()))
-    }
-
-    /// `sha256=` and hex of HMAC-SHA256 over the body.
-    package static func bodyOnly(_ body: [UInt8], secret: WebhookSecret) -> String {
-        "sha256=" + Hex.encode(HMACSHA256.authenticate(body, key: secret.key.reveal()))
+    private static func v1(_ head: [UInt8], _ body: [UInt8], _ signer: HMACSHA256.Keyed) -> String {
+        "v1," + Base64.encode(signer.authenticate(head, body))
     }
 }

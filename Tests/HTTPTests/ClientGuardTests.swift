@@ -104,8 +104,8 @@ import Testing
     @Loop @Test func theSecondLookIsAtTheSocket() async throws {
         let raw = try RawServer(answering())
         let multi = Multi(idleConnectionsMax: 10)
-        let transfer = makeTransfer(multi, raw.url, DestinationPolicy(allowsHTTP: true))
-        let code = await multi.run(transfer) { $0 }
+        let transfer = makeTransfer(raw.url, DestinationPolicy(allowsHTTP: true))
+        let code = await multi.run(transfer)
         #expect(code == CURLE_COULDNT_CONNECT && transfer.isBlocked)
         #expect(raw.connectionCount == 0)
         multi.close()
@@ -114,10 +114,10 @@ import Testing
     @Loop @Test func theThirdLookSeesKeptConnectionsToo() async throws {
         let raw = try RawServer(answering())
         let multi = Multi(idleConnectionsMax: 10)
-        let first = makeTransfer(multi, raw.url, .unrestricted)
-        #expect(await multi.run(first) { $0 } == CURLE_OK)
-        let second = makeTransfer(multi, raw.url, DestinationPolicy(allowsHTTP: true))
-        let code = await multi.run(second) { $0 }
+        let first = makeTransfer(raw.url, .unrestricted)
+        #expect(await multi.run(first) == CURLE_OK)
+        let second = makeTransfer(raw.url, DestinationPolicy(allowsHTTP: true))
+        let code = await multi.run(second)
         #expect(code == CURLE_ABORTED_BY_CALLBACK && second.isBlocked)
         #expect(raw.connectionCount == 1)
         multi.close()
@@ -125,17 +125,19 @@ import Testing
 
     @Loop @Test func libcurlNeverAsksForANameItself() async throws {
         let multi = Multi(idleConnectionsMax: 10)
-        let transfer = makeTransfer(multi, "http://unpinned.test/", .unrestricted, mayResolve: false)
-        let code = await multi.run(transfer) { $0 }
+        let transfer = makeTransfer("http://unpinned.test/", .unrestricted, mayResolve: false)
+        let code = await multi.run(transfer)
         #expect(HTTPFailure(code: code, progress: .connecting, isBlocked: false).kind == .dns)
         multi.close()
     }
 
     @Loop private func makeTransfer(
-        _ multi: Multi, _ url: String, _ policy: DestinationPolicy, mayResolve: Bool = true
+        _ url: String, _ policy: DestinationPolicy, mayResolve: Bool = true
     ) -> Transfer {
-        let transfer = Transfer(easy: multi.takeHandle(), policy: policy, limits: .init(), mayResolve: mayResolve)
-        transfer.prepare(url: url, protocols: "http", timeout: .seconds(5), connectTimeout: .seconds(5))
+        let kind = Transfer.Kind(method: "POST", url: url, certificateAuthorityFile: nil)
+        let transfer = Transfer(kind, policy: policy, mayResolve: mayResolve)
+        transfer.prepare(protocols: "http")
+        transfer.begin(.init(), timeout: .seconds(5), connectTimeout: .seconds(5))
         return transfer
     }
 }

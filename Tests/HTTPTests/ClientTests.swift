@@ -71,6 +71,32 @@ extension HTTPClientRequest {
         await fixture.server.stop(deadline: .seconds(5))
     }
 
+    @Loop @Test func anAttemptKnowsNothingOfTheOneBefore() async throws {
+        let raw = try RawServer { peer in
+            while true {
+                let request = try await peer.readRequest()
+                let answer = request.head + "|" + request.body
+                await peer.send("HTTP/1.1 200 OK\r\nContent-Length: \(answer.utf8.count)\r\n\r\n\(answer)")
+            }
+        }
+        let client = try loopbackClient()
+        func seen(_ headers: [(String, String)], _ body: String) async -> String {
+            var request = HTTPClientRequest(url: raw.url, headers: headers, body: Array(body.utf8))
+            request.keptBytesMax = 100_000
+            request.readBytesMax = 200_000
+            return String(decoding: await client.perform(request).body, as: UTF8.self)
+        }
+        let long = String(repeating: "long", count: 20_000)
+        let first = await seen([("Content-Type", "a/b"), ("X-First", "1"), ("X-Empty", "")], long)
+        #expect(first.contains("X-First: 1") && first.contains("Content-Type: a/b") && first.hasSuffix("|" + long))
+        let second = await seen([("X-Second", "2")], "short")
+        #expect(second.contains("X-Second: 2") && second.hasSuffix("|short"))
+        for left in ["X-First", "X-Empty", "Content-Type"] { #expect(!second.contains(left)) }
+        #expect(await seen([], "").hasSuffix("|"))
+        #expect(raw.connectionCount == 1)
+        client.close()
+    }
+
     @Loop @Test func manyAtATime() async throws {
         let fixture = try ServerFixture()
         let client = try loopbackClient()
@@ -92,6 +118,32 @@ extension HTTPClientRequest {
         let client = try loopbackClient()
         for _ in 1...5 { #expect(await client.perform(.post(raw.url)).isSuccess) }
         #expect(raw.connectionCount == 5)
+    }
+
+    @Loop @Test func aSocketThatTakesAClosedOnesNumberIsWatched() async throws {
+        let raw = try RawServer { peer in
+            for _ in 1...2 {
+                _ = try await peer.readRequest()
+                await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            }
+        }
+        let client = try loopbackClient()
+        // Each connection serves two requests and is closed by the server while it is kept; the next one gets its number.
+        for _ in 1...20 { #expect(await client.perform(.post(raw.url)).isSuccess) }
+        #expect(raw.connectionCount == 10)
+        client.close()
+    }
+
+    @Loop @Test(arguments: ["Retry-After", "retry-after", "RETRY-AFTER"])
+    func aFieldIsFoundWhateverTheCaseOfItsName(name: String) {
+        var result = HTTPClientResult()
+        result.headerBytes = Array(
+            "HTTP/1.1 429 x\r\nX-Retry-After: 1\r\nRetry-After:  7 \r\nRetry-After: 8\r\n\r\n".utf8)
+        #expect(result.header(name) == "7")
+        #expect(
+            result.header("retry") == nil && result.header("retry-after-x") == nil && result.header("HTTP/1.1") == nil)
+        result.headerBytes = Array("HTTP/1.1 429 x\r\nRetry-After:".utf8)
+        #expect(result.header(name) == "")
     }
 
     @Loop @Test func interimAnswersAreNotTheAnswer() async throws {

@@ -28,6 +28,14 @@ final class DeliveryFixture {
     private var worker: StreamingWorker?
     private var client: HTTPClient?
 
+    /// What the worker says of deliveries that died.
+    let deaths = Deaths()
+
+    @Loop final class Deaths: DeadLetterRecorder {
+        private(set) var ends: [JobEnd] = []
+        func record(_ ends: [JobEnd]) async throws { self.ends += ends }
+    }
+
     static let body = Array(#"{"event":"commission.created","data":{"name":"é"}}"#.utf8)
 
     /// Runs `body` with a fixture whose receiver gives these answers, and ends everything after it.
@@ -79,6 +87,13 @@ final class DeliveryFixture {
             pool, programme: "default", partnerID: partnerID, url: receiver.url, sealer: sealer)
     }
 
+    /// Another endpoint of the same partner.
+    func addEndpoint(url: String) async throws -> UUID {
+        try await WebhookEndpoints.add(
+            pool, programme: "default", partnerID: partnerID, url: url, timeout: .seconds(30), sealer: sealer
+        ).id
+    }
+
     private static func connection(_ redis: PrivateRedis, _ purpose: String) throws -> RedisConnection {
         let connection = RedisConnection(
             try RedisConfiguration(host: redis.host, port: redis.port), purpose: purpose)
@@ -89,16 +104,18 @@ final class DeliveryFixture {
     /// Starts the worker; retries come after milliseconds unless a test says otherwise.
     func startWorker(
         schedule: DeliverySchedule = DeliverySchedule(waits: [.zero, .milliseconds(5), .milliseconds(5)]),
-        allowing: [String] = ["127.0.0.0/8"]
+        allowing: [String] = ["127.0.0.0/8"], window: Int = 64, endpointWindow: Int = 64
     ) throws {
-        let client = HTTPClient(DeliveryClient.configuration(allowing: allowing, allowsHTTP: true, window: 64))
+        let client = HTTPClient(DeliveryClient.configuration(allowing: allowing, allowsHTTP: true, window: window))
         self.client = client
         let wake = try Self.connection(redis, "wake")
         connections.append(wake)
         let worker = StreamingWorker(
             .webhooks, source: LeaseSource(queue: queue, name: .webhooks, wakeConnection: wake), settler: queue,
-            runner: DeliveryWorker(book: book, client: client, sealer: sealer, schedule: schedule),
-            recorder: DeliveryEnds(book: book), options: WorkerOptions(concurrency: 64))
+            runner: DeliveryWorker(
+                book: book, client: client, sealer: sealer, schedule: schedule, window: window,
+                endpointWindow: endpointWindow, deaths: deaths),
+            recorder: DeliveryEnds(book: book), options: WorkerOptions(concurrency: window))
         worker.start()
         self.worker = worker
     }
@@ -112,7 +129,7 @@ final class DeliveryFixture {
     }
 
     /// Writes an event with an owed delivery, as the ledger does.
-    func owe(status: String = "owed") async throws -> UUID {
+    func owe(status: String = "owed", to endpoint: UUID? = nil) async throws -> UUID {
         let id = UUID.version7(at: Loop.wallClock)
         _ = try await pool.query(
             PostgresStatement(
@@ -122,12 +139,13 @@ final class DeliveryFixture {
                     INSERT INTO webhook_events (id, programme, partner_id, type, body)
                     VALUES ('msg_' || $1::text, 'default', $2, 'commission.created', $3) RETURNING id)
                 INSERT INTO webhook_deliveries (id, event_id, endpoint_id, status) SELECT $1, id, $4, $5 FROM event
-                """), [.uuid(id), .uuid(partnerID), .bytes(Self.body), .uuid(endpointID), .text(status)])
+                """), [.uuid(id), .uuid(partnerID), .bytes(Self.body), .uuid(endpoint ?? endpointID), .text(status)])
         return id
     }
 
-    func enqueue(_ deliveryID: UUID, attempt: Int = 0) async throws {
-        _ = try await queue.enqueue(DeliveryJob.make(deliveryID, endpointID: endpointID, attempt: attempt))
+    func enqueue(_ deliveryID: UUID, attempt: Int = 0, endpoint: UUID? = nil) async throws {
+        _ = try await queue.enqueue(
+            DeliveryJob.make(deliveryID, endpointID: endpoint ?? endpointID, attempt: attempt))
     }
 
     /// Of the job that stands for the attempt after `attempt` ones; `nil` once it has completed.

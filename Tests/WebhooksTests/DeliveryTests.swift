@@ -1,7 +1,9 @@
 import Core
 import EventLoop
+import Fleet
 import HTTPServer
 import JobQueue
+import Postgres
 import TestSupport
 import Testing
 
@@ -28,11 +30,11 @@ import Testing
             #expect(eventID == "msg_\(id)" && abs(timestamp - Loop.wallClock.rawValue / 1000) < 60)
             #expect(
                 request.headers["webhook-signature"]
-                    == WebhookSignature.v1(
+                    == expectedSignature(
                         id: eventID, timestamp: timestamp, body: DeliveryFixture.body, secret: fixture.secret))
             #expect(
                 request.headers["X-Webhook-Signature"]
-                    == WebhookSignature.bodyOnly(DeliveryFixture.body, secret: fixture.secret))
+                    == expectedBodySignature(DeliveryFixture.body, secret: fixture.secret))
             #expect(try await fixture.attempts(id) == ["1:-:200:t"])
         }
     }
@@ -59,6 +61,9 @@ import Testing
             try await eventually { try await fixture.jobState(id, attempt: 2) == nil }
             #expect(fixture.receiver.requests.count == 3)
             #expect(try await fixture.jobState(id, attempt: 3) == nil)
+            // No job is left to be buried; whoever listens to dead letters hears of it all the same.
+            #expect(fixture.deaths.ends.map(\.reason) == ["attempts_exhausted"])
+            #expect(fixture.deaths.ends.first?.queue == .webhooks && fixture.deaths.ends.first?.attempt == 3)
         }
     }
 
@@ -164,6 +169,69 @@ import Testing
             try await eventually { try await fixture.queue.find("again", in: .webhooks) == nil }
             #expect(fixture.receiver.requests.count == 1)
             #expect(try await fixture.state(id) == "owed 1")
+        }
+    }
+
+    @Loop @Test func whatIsTooOldIsToldAsADeadLetter() async throws {
+        try await DeliveryFixture.run { fixture in
+            let id = try await fixture.owe()
+            _ = try await fixture.pool.query(
+                PostgresStatement("test_age", "UPDATE webhook_deliveries SET expires_at = clock_timestamp()"))
+            try fixture.startWorker()
+            try await fixture.enqueue(id)
+            try await fixture.untilState(id, "dead 0 too_old")
+            try await eventually { fixture.deaths.ends.map(\.reason) == ["too_old"] }
+            #expect(fixture.receiver.requests.isEmpty)
+        }
+    }
+
+    @Loop @Test func aSuccessWithAHugeBodyIsDeliveredAndItsStartIsKept() async throws {
+        let answer = HTTPResponse(status: 200, body: [UInt8](repeating: UInt8(ascii: "x"), count: 300_000))
+        try await DeliveryFixture.run(answers: [answer]) { fixture in
+            try fixture.startWorker()
+            let id = try await fixture.owe()
+            try await fixture.enqueue(id)
+            try await fixture.untilState(id, "delivered 1")
+            let kept = try await fixture.pool.query(
+                PostgresStatement("test_kept", "SELECT length(answer)::bigint FROM webhook_attempts"))
+            #expect(try kept[0].int(0) == 4096)
+        }
+    }
+
+    @Loop @Test func anAnswerWithAHugeHeaderIsAFailure() async throws {
+        let huge = HTTPResponse(status: 200, headers: ["X-Huge": String(repeating: "x", count: 40_000)])
+        try await DeliveryFixture.run(answers: [huge, HTTPResponse(status: 200)]) { fixture in
+            try fixture.startWorker()
+            let id = try await fixture.owe()
+            try await fixture.enqueue(id)
+            try await fixture.untilState(id, "delivered 2")
+            #expect(try await fixture.attempts(id) == ["1:too_large:200:t", "2:-:200:t"])
+        }
+    }
+
+    @Loop @Test func aSuccessMayDisableTheEndpointToo() async throws {
+        let answer = HTTPResponse(status: 200, headers: ["Webhook-Delivery": "disable"])
+        try await DeliveryFixture.run(answers: [answer]) { fixture in
+            try fixture.startWorker()
+            let id = try await fixture.owe()
+            try await fixture.enqueue(id)
+            try await fixture.untilState(id, "delivered 1")
+            #expect(try await fixture.endpoint().isEnabled == false)
+        }
+    }
+
+    @Loop @Test func aDisabledEndpointGetsNothingAndALaterOneGoesOutWhenItIsEnabled() async throws {
+        try await DeliveryFixture.run { fixture in
+            try fixture.startWorker()
+            try await WebhookEndpoints.setEnabled(fixture.pool, id: fixture.endpointID, false, reason: "by hand")
+            let first = try await fixture.owe()
+            try await fixture.enqueue(first)
+            try await fixture.untilState(first, "cancelled 0 endpoint_disabled")
+            try await WebhookEndpoints.setEnabled(fixture.pool, id: fixture.endpointID, true)
+            let second = try await fixture.owe()
+            try await fixture.enqueue(second)
+            try await fixture.untilState(second, "delivered 1")
+            #expect(fixture.receiver.requests.count == 1)
         }
     }
 }

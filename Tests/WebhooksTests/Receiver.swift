@@ -5,6 +5,9 @@ import HTTPServer
 @Loop
 final class Receiver {
     private(set) var requests: [HTTPRequest] = []
+    /// Requests that were being answered together, at most.
+    private(set) var mostAtATime = 0
+    private var atATime = 0
     /// Given one after the other; the last one for ever.
     var answers: [HTTPResponse]
     private var server: HTTPServer?
@@ -14,7 +17,7 @@ final class Receiver {
     init(_ answers: [HTTPResponse]) throws {
         self.answers = answers
         let link = Link()
-        let server = HTTPServer { request in link.receiver?.answer(request) ?? HTTPResponse(status: 500) }
+        let server = HTTPServer { request in await link.receiver?.answer(request) ?? HTTPResponse(status: 500) }
         link.receiver = self
         try server.start()
         self.server = server
@@ -27,8 +30,12 @@ final class Receiver {
         server = nil
     }
 
-    private func answer(_ request: HTTPRequest) -> HTTPResponse {
+    private func answer(_ request: HTTPRequest) async -> HTTPResponse {
         requests.append(request)
+        atATime += 1
+        mostAtATime = max(mostAtATime, atATime)
+        await Task.yield()
+        atATime -= 1
         return answers.count > 1 ? answers.removeFirst() : answers[0]
     }
 }

@@ -10,20 +10,24 @@ import Testing
 
     @Test func theStandardsVectorComesOut() throws {
         let secret = try #require(WebhookSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
-        let signature = WebhookSignature.v1(
-            id: "msg_p5jXN8AQM9LWM0D4loKWxJek", timestamp: 1_614_265_330, body: body, secret: secret)
-        #expect(signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+        let headers = WebhookSignature.headers(
+            id: "msg_p5jXN8AQM9LWM0D4loKWxJek", timestamp: 1_614_265_330, body: body, signers: [signer(secret)])
+        #expect(
+            headers.first { $0.0 == "webhook-signature" }?.1 == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
     }
+
+    private func signer(_ secret: WebhookSecret) -> HMACSHA256.Keyed { HMACSHA256.Keyed(key: secret.key.reveal()) }
 
     @Test func bothSecretsSignWhileBothHold() {
         let current = WebhookSecret.issue()
         let previous = WebhookSecret.issue()
-        let headers = WebhookSignature.headers(id: "msg_1", timestamp: 7, body: body, secrets: [current, previous])
+        let headers = WebhookSignature.headers(
+            id: "msg_1", timestamp: 7, body: body, signers: [signer(current), signer(previous)])
         let entries = headers.first { $0.0 == "webhook-signature" }?.1.split(separator: " ").map(String.init)
         #expect(
             entries
                 == [current, previous].map {
-                    WebhookSignature.v1(id: "msg_1", timestamp: 7, body: body, secret: $0)
+                    expectedSignature(id: "msg_1", timestamp: 7, body: body, secret: $0)
                 })
         let plain = Hex.encode(HMACSHA256.authenticate(body, key: current.key.reveal()))
         #expect(headers.first { $0.0 == "X-Webhook-Signature" }?.1 == "sha256=\(plain)")

@@ -53,7 +53,7 @@ import Testing
             let request = try #require(fixture.receiver.requests.first)
             let timestamp = try #require(request.headers["webhook-timestamp"].flatMap { Int64($0) })
             let expected = [renewed, fixture.secret].map {
-                WebhookSignature.v1(id: "msg_\(id)", timestamp: timestamp, body: DeliveryFixture.body, secret: $0)
+                expectedSignature(id: "msg_\(id)", timestamp: timestamp, body: DeliveryFixture.body, secret: $0)
             }
             #expect(request.headers["webhook-signature"] == expected.joined(separator: " "))
         }
@@ -78,6 +78,26 @@ import Testing
             try await WebhookEndpoints.setEnabled(fixture.pool, id: fixture.endpointID, true)
             let endpoint = try await fixture.endpoint()
             #expect(endpoint.isEnabled && endpoint.disabledReason == nil && endpoint.pausedUntil == nil)
+        }
+    }
+
+    @Loop @Test func aRotationIsSeenByAWorkerThatHasSignedBefore() async throws {
+        try await DeliveryFixture.run { fixture in
+            try fixture.startWorker()
+            let first = try await fixture.owe()
+            try await fixture.enqueue(first)
+            try await fixture.untilState(first, "delivered 1")
+            let renewed = try await WebhookEndpoints.rotate(
+                fixture.pool, id: fixture.endpointID, overlap: .zero, sealer: fixture.sealer)
+            let second = try await fixture.owe()
+            try await fixture.enqueue(second)
+            try await fixture.untilState(second, "delivered 1")
+            let request = try #require(fixture.receiver.requests.last)
+            let timestamp = try #require(request.headers["webhook-timestamp"].flatMap { Int64($0) })
+            #expect(
+                request.headers["webhook-signature"]
+                    == expectedSignature(
+                        id: "msg_\(second)", timestamp: timestamp, body: DeliveryFixture.body, secret: renewed))
         }
     }
 }

@@ -1,6 +1,8 @@
+import Bookkeeping
 import Fleet
 import Ingest
+import Notifications
 
-FleetProcess.main("tributary-click-worker", requires: [.postgresURL]) { fleet in
+FleetProcess.worker("tributary-click-worker", checks: [requireCurrentSchema]) { fleet in
     ClickHandler.setUp(fleet)
 }

@@ -4,7 +4,7 @@ import JobQueue
 import Ledger
 import Notifications
 
-FleetProcess.main("tributary-commission-worker", requires: [.postgresURL], checks: [requireCurrentSchema]) { fleet in
+FleetProcess.worker("tributary-commission-worker", checks: [requireCurrentSchema]) { fleet in
     let book = OrderBook(pool: fleet.postgres, faults: fleet.ledgerFaults)
-    fleet.work(.commissions, CommissionHandler(book: book), recorder: fleet.deadLetterAlert())
+    fleet.work(.commissions, CommissionHandler(book: book))
 }

@@ -4,7 +4,7 @@ import JobQueue
 import Ledger
 import Notifications
 
-FleetProcess.main("tributary-conversion-worker", requires: [.postgresURL], checks: [requireCurrentSchema]) { fleet in
+FleetProcess.worker("tributary-conversion-worker", checks: [requireCurrentSchema]) { fleet in
     let book = OrderBook(pool: fleet.postgres, faults: fleet.ledgerFaults)
-    fleet.work(.conversions, ConversionHandler(book: book, pool: fleet.postgres), recorder: fleet.deadLetterAlert())
+    fleet.work(.conversions, ConversionHandler(book: book, pool: fleet.postgres))
 }

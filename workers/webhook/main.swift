@@ -1,8 +1,8 @@
+import Bookkeeping
 import Fleet
+import Notifications
 import Webhooks
 
-FleetProcess.main(
-    "tributary-webhook-worker", requires: [.postgresURL, .masterKey], checks: [WebhookService.schemaCheck]
-) { fleet in
+FleetProcess.worker("tributary-webhook-worker", requires: [.masterKey], checks: [requireCurrentSchema]) { fleet in
     WebhookService.add(to: fleet)
 }

@@ -1,0 +1,54 @@
+import Core
+import EventLoop
+import HTTPServer
+import TestSupport
+import Testing
+
+@testable import Webhooks
+
+/// One slow endpoint never delays another.
+@Suite(.timeLimit(.minutes(1))) struct IsolationTests {
+    init() { Loop.startThread() }
+
+    /// Whether all deliveries to a good endpoint arrive while another one, with more deliveries than the process has places,
+    /// answers none.
+    @Loop private func goodOneGetsAll(endpointWindow: Int) async throws -> Bool {
+        var gotAll = false
+        try await DeliveryFixture.run { fixture in
+            let silent = Gate()
+            let server = HTTPServer { _ in
+                await silent.pass()
+                return HTTPResponse(status: 200)
+            }
+            try server.start()
+            let slow = try await fixture.addEndpoint(url: "http://127.0.0.1:\(server.port)/")
+            for _ in 0..<100 { try await fixture.enqueue(try await fixture.owe(to: slow), endpoint: slow) }
+            try fixture.startWorker(window: 40, endpointWindow: endpointWindow)
+            try await eventually { silent.arrivals >= min(16, endpointWindow) }
+            for _ in 0..<50 { try await fixture.enqueue(try await fixture.owe()) }
+            do {
+                try await eventually(within: .seconds(3)) { fixture.receiver.requests.count == 50 }
+                gotAll = true
+            } catch is TestSupportError {}
+            silent.open()
+            await server.stop(deadline: .seconds(2))
+        }
+        return gotAll
+    }
+
+    @Loop @Test func aSilentEndpointTakesNoPlaceFromAnother() async throws {
+        #expect(try await goodOneGetsAll(endpointWindow: 16))
+    }
+
+    @Loop @Test func crowdedOutDeliveriesAreMadeInTheEnd() async throws {
+        try await DeliveryFixture.run { fixture in
+            try fixture.startWorker(window: 20, endpointWindow: 2)
+            var ids: [UUID] = []
+            for _ in 0..<60 { ids.append(try await fixture.owe()) }
+            for id in ids { try await fixture.enqueue(id) }
+            for id in ids { try await fixture.untilState(id, "delivered 1") }
+            #expect(fixture.receiver.requests.count == 60)
+            #expect(fixture.receiver.mostAtATime <= 2)
+        }
+    }
+}
