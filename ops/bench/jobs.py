@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from lib import packages, processes
-from lib.redis import MODES, Redis
+from lib.redis import MODES, Client, Redis
 from lib.report import OURS, percentile
 
 PEERS = pathlib.Path(__file__).resolve().parent / "peers"
@@ -214,55 +214,64 @@ def floor(bench, redis, group, mode):
 
 # Latency and idle cost
 
+AT_OWN, AT_SIDEKIQS = "open load at 50 % of its capacity", "open load at 50 % of Sidekiq's capacity"
+
+
 def latency(bench):
-    """Open loop at half of what producer and workers reach together, everysec. Latency counts from a job's moment, not from
+    """Open loop, everysec. Capacity is what producer and workers reach together; latency counts from a job's moment, not from
     when it was sent, so that a producer that falls behind shows."""
-    jobs, seconds = bench.size((400_000, 10), (40_000, 3))
+    jobs = bench.size(400_000, 40_000)
     with Redis(bench, "everysec") as redis, processes.Processes(bench.subfolder("jobs")) as group:
         workers = start_workers(bench, redis, group, jobs)
         begin = produce(bench, redis, "enqueue", "--jobs", jobs, "--together", 1000, "--callers", 4)["begin"]
-        _, _, _ = end_workers(bench, redis, group, workers, jobs, "capacity")
-        last = max(json.loads(worker.output.read_text().splitlines()[-1])["last"] for worker in workers)
-        capacity = jobs / (last - begin)
-        bench.record("enqueue and work at once, AOF everysec", capacity, "jobs/s")
-    rate = int(capacity / 2)
+        end_workers(bench, redis, group, workers, jobs, "capacity")
+        capacity = jobs / (max(json.loads(worker.output.read_text())["last"] for worker in workers) - begin)
+    bench.record("enqueue and work at once, AOF everysec", capacity, "jobs/s")
+    open_load(bench, AT_OWN, int(capacity / 2))
+    if bench.peers:
+        open_load(bench, AT_SIDEKIQS, sidekiq_latency(bench))
+
+
+def open_load(bench, title, rate):
+    seconds = bench.size(10, 3)
     with Redis(bench, "everysec") as redis, processes.Processes(bench.subfolder("jobs")) as group:
         workers = start_workers(bench, redis, group, rate * seconds)
         # Whoever starts is not idle yet.
         time.sleep(0.5)
         seen = produce(bench, redis, "load", "--rate", rate, "--seconds", seconds)
-        bench.check("open load: every job was added once", seen["added"] == rate * seconds and not seen["not_added"], seen)
-        _, _, pairs = end_workers(bench, redis, group, workers, rate * seconds, "open load")
-        bench.record("open load at 50 % of that: sent", seen["added"] / seen["seconds"], "jobs/s")
-        record_latency(bench, "due to handled", pairs[0::2])
-        record_latency(bench, "due to acknowledged", pairs[1::2])
-    if bench.peers:
-        sidekiq_latency(bench)
+        bench.check(f"{title}: every job was added once", seen["added"] == rate * seconds and not seen["not_added"], seen)
+        _, _, pairs = end_workers(bench, redis, group, workers, rate * seconds, title)
+    bench.record(f"{title}: sent", seen["added"] / seen["seconds"], "jobs/s")
+    record_latency(bench, f"{title}: due to handled", pairs[0::2])
+    record_latency(bench, f"{title}: due to acknowledged", pairs[1::2])
 
 
 def sidekiq_latency(bench):
+    """The rate at which it was measured."""
     jobs, seconds = bench.size((30_000, 10), (6_000, 3))
     with Redis(bench, "everysec") as redis, processes.Processes(bench.subfolder("jobs")) as group:
         workers = start_sidekiqs(redis, group, jobs)
         time.sleep(2)
         _, begin, _ = ruby(redis, "enqueue", 0, jobs, 1000)
-        _, _, _ = end_sidekiqs(bench, group, workers, jobs, "Sidekiq, capacity")
+        end_sidekiqs(bench, group, workers, jobs, "Sidekiq, capacity")
         capacity = jobs / (max(one[2] for one in sidekiq_results(group)) - begin)
-        bench.record("enqueue and work at once, AOF everysec", capacity, "jobs/s", SIDEKIQ)
+    bench.record("enqueue and work at once, AOF everysec", capacity, "jobs/s", SIDEKIQ)
     rate = int(capacity / 2)
     with Redis(bench, "everysec") as redis, processes.Processes(bench.subfolder("jobs")) as group:
         workers = start_sidekiqs(redis, group, rate * seconds)
         time.sleep(2)
         sent, begin, end = ruby(redis, "load", rate, seconds)
         _, _, latencies = end_sidekiqs(bench, group, workers, rate * seconds, "Sidekiq, open load")
-        bench.record("open load at 50 % of that: sent", sent / (end - begin), "jobs/s", SIDEKIQ)
-        record_latency(bench, "due to handled", latencies, SIDEKIQ)
+    for title in (AT_OWN, AT_SIDEKIQS):
+        bench.record(f"{title}: sent", sent / (end - begin), "jobs/s", SIDEKIQ)
+        record_latency(bench, f"{title}: due to handled", latencies, SIDEKIQ)
+    return rate
 
 
 def record_latency(bench, what, microseconds, who=OURS):
     ordered = sorted(microseconds)
     for name, part in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)):
-        bench.record(f"open load at 50 %, {what}, {name}", percentile(ordered, part) / 1000, "ms", who)
+        bench.record(f"{what}, {name}", percentile(ordered, part) / 1000, "ms", who)
 
 
 def idle(bench):
@@ -276,23 +285,14 @@ def idle(bench):
         with Redis(bench, "everysec") as redis, processes.Processes(bench.subfolder("idle")) as group:
             workers = start(redis, group)
             time.sleep(3)
-            calls, changes, cpu = counters(redis)
-            time.sleep(seconds)
-            calls_after, changes_after, cpu_after = counters(redis)
+            changes = int(redis.info("persistence")["rdb_changes_since_last_save"])
+            from_clients, in_scripts = Client(redis.port).watch(seconds)
+            changes = int(redis.info("persistence")["rdb_changes_since_last_save"]) - changes
             minutes = seconds / 60
-            bench.record("ten idle workers: Redis commands a minute, those inside scripts too",
-                         (calls_after - calls) / minutes, "commands", who, goal)
-            bench.record("ten idle workers: writes a minute", (changes_after - changes) / minutes, "writes", who,
-                         "0" if goal else "")
-            bench.record("ten idle workers: CPU of Redis", 100 * (cpu_after - cpu) / seconds, "% of a core", who)
+            bench.record("ten idle workers: commands a minute", from_clients / minutes, "commands", who, goal)
+            bench.record("ten idle workers: commands a minute inside their scripts", in_scripts / minutes, "commands", who)
+            bench.record("ten idle workers: writes a minute", changes / minutes, "writes", who, "0" if goal else "")
             sizes = [processes.resident_mib(worker.pid) for worker in workers]
             for name, index in (("RSS", 0), ("PSS", 1)):
-                bench.record(f"idle worker process, {name}", sorted(size[index] for size in sizes)[len(sizes) // 2], "MiB", who,
+                bench.record(f"idle worker process: {name}", sorted(size[index] for size in sizes)[len(sizes) // 2], "MiB", who,
                              "<= 25" if goal and name == "RSS" else "")
-
-
-def counters(redis):
-    """(commands so far but for INFO, changes of the data, CPU seconds) of Redis."""
-    calls = sum(int(text.split(",")[0].partition("=")[2]) for name, text in redis.info("commandstats").items()
-                if name != "cmdstat_info")
-    return calls, int(redis.info("persistence")["rdb_changes_since_last_save"]), redis.cpu_seconds

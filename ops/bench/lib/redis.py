@@ -1,6 +1,8 @@
 """A private Redis for one measurement, and just enough of a client to ask it."""
+import contextlib
 import shutil
 import socket
+import time
 
 from . import processes
 
@@ -51,6 +53,19 @@ class Client:
         """Drops the jobs of a queue that nobody works."""
         self.ask(*[("DEL", *[f"tributary:{{{shard}}}:{queue}:{part}" for part in ("jobs", "ready", "wake")])
                    for shard in range(SHARDS)])
+
+    def watch(self, seconds):
+        """(commands from clients, commands inside scripts) that Redis carries out in that time. Ends this connection."""
+        self.socket.sendall(b"MONITOR\r\n")
+        seen, end = b"", time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.socket.settimeout(left)
+            with contextlib.suppress(TimeoutError):
+                seen += self.socket.recv(1 << 20)
+        self.close()
+        lines = [line for line in seen.splitlines() if line.startswith(b"+") and b" [" in line]
+        inside = sum(1 for line in lines if b" lua] " in line)
+        return len(lines) - inside, inside
 
     def close(self):
         self.buffer.close()
