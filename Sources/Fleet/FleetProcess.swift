@@ -59,6 +59,8 @@ package final class FleetProcess {
         postgresPool = configuration.postgres.map { postgres in
             var postgres = postgres
             postgres.applicationName = name
+            // Every statement of the fleet looks up by key; who counts and sums whole tables is the inspector.
+            postgres.plans = .byKey
             configuration.addTestHooks(to: &postgres)
             return PostgresPool(postgres)
         }

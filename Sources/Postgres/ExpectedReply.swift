@@ -1,6 +1,6 @@
 import EventLoop
 
-typealias PostgresOutcome = Result<PostgresRows?, PostgresError>
+typealias PostgresOutcome = Result<Void, PostgresError>
 
 /// What the server owes an answer to.
 ///
@@ -8,8 +8,8 @@ typealias PostgresOutcome = Result<PostgresRows?, PostgresError>
 /// at the `sync`: only then has the server committed what stands outside of a transaction.
 enum ExpectedReply {
     case prepare(PreparedStatement)
-    /// The rows are for the segment's caller if `keepsRows`. `prepared` is `nil` for one parsed just for this call.
-    case statement(name: String, prepared: PreparedStatement?, keepsRows: Bool)
+    /// The rows are dropped where there is no place for them. `prepared` is `nil` for one parsed just for this call.
+    case statement(name: String, prepared: PreparedStatement?, place: PostgresRowsPlace?)
     case sync(SegmentEnd)
     /// A simple query, outside pipeline mode.
     case script(SegmentEnd)

@@ -37,6 +37,7 @@ extension PostgresConfiguration {
             // Notices are dropped here; let the server not send them.
             ("client_min_messages", "warning"),
         ]
+        settings += plans.settings
         if let schema { settings.append(("search_path", Self.quotedIdentifier(schema))) }
         return settings.map { "-c \($0.0)=\(Self.escapedOption($0.1))" }.joined(separator: " ")
     }

@@ -58,6 +58,9 @@ package struct PostgresConfiguration: Sendable {
     /// Tests only: told `1` when a transaction's BEGIN is sent and `-1` when it is over.
     package var onTransaction: (@Loop (Int) -> Void)?
 
+    /// Whether the server plans this pool's statements as look-ups by key only; see ``PostgresPlans``. Default ``PostgresPlans/free``.
+    package var plans = PostgresPlans.free
+
     package init(address: Address, user: String, password: String? = nil, database: String) {
         self.address = address
         self.user = user

@@ -14,8 +14,8 @@ extension PostgresConnection {
     private func take(_ result: OpaquePointer, for reply: ExpectedReply) {
         switch PQresultStatus(result) {
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
-            if case .statement(_, _, keepsRows: true) = reply {
-                segment.rows = PostgresRows(result)
+            if case .statement(_, _, let place?) = reply {
+                place.rows = PostgresRows(result)
             } else {
                 PQclear(result)
             }
@@ -58,7 +58,7 @@ extension PostgresConnection {
         segmentsOwed -= 1
         let ended = segment
         segment = Segment()
-        if let error = ended.error { end.fail(error) } else { end.caller?.resume(returning: .success(ended.rows)) }
+        if let error = ended.error { end.fail(error) } else { end.caller?.resume(returning: .success(())) }
     }
 
     /// The server does not have this prepared statement: it refused or skipped it, or dropped its plan.

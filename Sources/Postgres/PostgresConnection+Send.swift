@@ -7,7 +7,7 @@ extension PostgresConnection {
     ///
     /// Throws what closed the connection, or what is wrong with the values; nothing of the statement was sent then.
     func append(
-        _ statement: PostgresStatement, _ values: [PostgresValue], keepsRows: Bool
+        _ statement: PostgresStatement, _ values: [PostgresValue], into place: PostgresRowsPlace? = nil
     ) throws(PostgresError) {
         do throws(PostgresError) {
             try parameters.encode(values)
@@ -29,7 +29,7 @@ extension PostgresConnection {
                     parameters.formats, 1)
             }
         try check(isSent)
-        expected.append(.statement(name: statement.name, prepared: prepared, keepsRows: keepsRows))
+        expected.append(.statement(name: statement.name, prepared: prepared, place: place))
     }
 
     /// Ends the open segment and sends what there is; `end` is told when the server has answered all of it.
@@ -48,11 +48,13 @@ extension PostgresConnection {
 
     /// One statement outside of a transaction, in a segment of its own: one round trip.
     func query(_ statement: PostgresStatement, _ values: [PostgresValue]) async throws(PostgresError) -> PostgresRows {
-        try append(statement, values, keepsRows: true)
+        let place = PostgresRowsPlace()
+        try append(statement, values, into: place)
         let outcome = await withUnsafeContinuation { (caller: UnsafeContinuation<PostgresOutcome, Never>) in
             endSegment(SegmentEnd(caller: caller))
         }
-        guard let rows = try outcome.get() else { preconditionFailure("a segment that keeps rows has some") }
+        try outcome.get()
+        guard let rows = place.rows else { preconditionFailure("a statement that was answered has rows") }
         return rows
     }
 
@@ -68,7 +70,7 @@ extension PostgresConnection {
             expectSegment(.script(SegmentEnd(caller: caller)))
             flush()
         }
-        _ = try outcome.get()
+        try outcome.get()
     }
 
     private static var notReady: PostgresError { PostgresError(.notConnected, "the connection is not ready") }

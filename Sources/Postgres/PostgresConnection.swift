@@ -38,7 +38,6 @@ final class PostgresConnection {
 
     /// The segment whose answers are arriving.
     struct Segment {
-        var rows: PostgresRows?
         var error: PostgresError?
     }
 
