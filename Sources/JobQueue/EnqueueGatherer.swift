@@ -3,7 +3,11 @@ import EventLoop
 import Redis
 import Telemetry
 
-/// Gathers the enqueue calls of one turn into one script call for each shard.
+/// Gathers the enqueue calls of one turn into one script call.
+///
+/// A call costs Redis some 10 µs and the answer's way back as much again, whatever it holds; so a burst of small jobs for many
+/// shards goes out together. Redis Cluster refuses a script of several shards before it starts: from then on each shard
+/// gets a call of its own.
 @Loop
 final class EnqueueGatherer {
     /// One call of `enqueue`, resumed when all of its jobs have an outcome.
@@ -27,20 +31,39 @@ final class EnqueueGatherer {
     private struct Entry {
         let call: Call
         let index: Int
-        let queue: QueueName
         let id: String
         let delayMilliseconds: Int64
         let uses: JobUses
         let body: [UInt8]
     }
 
+    /// Jobs of one queue in one shard.
+    private struct Part {
+        let shard: Int
+        let queue: QueueName
+        let entries: ArraySlice<Entry>
+    }
+
+    /// What one script call carries.
+    private struct Batch {
+        var parts: [Part] = []
+        var jobs = 0
+        var bytes = 0
+    }
+
     private let context: QueueContext
+    /// By shard, and in it by queue.
     private var pending: [[Entry]]
-    private var isFlushing = false
+    /// The places in `pending` that are not empty, in the order in which they were first used.
+    private var touched: [Int] = []
+    private var spansShards = true
+
+    /// Queues and shards of one call: each adds its keys to what Redis has to read.
+    private static let partsMax = 64
 
     init(context: QueueContext) {
         self.context = context
-        pending = Array(repeating: [], count: context.configuration.shardCount)
+        pending = Array(repeating: [], count: context.configuration.shardCount * QueueName.allCases.count)
     }
 
     func enqueue(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueOutcome] {
@@ -52,14 +75,16 @@ final class EnqueueGatherer {
         }
         let call = Call(count: jobs.count)
         for (index, job) in jobs.enumerated() {
-            pending[context.configuration.shard(of: job.shardKey)].append(
+            let shard = context.configuration.shard(of: job.shardKey)
+            let place = shard * QueueName.allCases.count + job.queue.ordinal
+            if pending[place].isEmpty {
+                if touched.isEmpty { Loop.atTurnEnd { [self] in flush() } }
+                touched.append(place)
+            }
+            pending[place].append(
                 Entry(
-                    call: call, index: index, queue: job.queue, id: job.id,
-                    delayMilliseconds: job.delay.milliseconds, uses: job.uses, body: JobRecord.body(of: job)))
-        }
-        if !isFlushing {
-            isFlushing = true
-            Loop.atTurnEnd { [self] in flush() }
+                    call: call, index: index, id: job.id, delayMilliseconds: job.delay.milliseconds, uses: job.uses,
+                    body: JobRecord.body(of: job)))
         }
         await withCheckedContinuation { call.continuation = $0 }
         if let error = call.error { throw error }
@@ -67,64 +92,97 @@ final class EnqueueGatherer {
     }
 
     private func flush() {
-        isFlushing = false
-        for shard in pending.indices where !pending[shard].isEmpty {
-            let entries = pending[shard]
-            pending[shard] = []
-            var start = 0
-            while start < entries.count {
-                let end = Self.endOfScript(entries, from: start)
-                let chunk = entries[start..<end]
-                Task { await send(chunk, shard: shard) }
-                start = end
+        let places = touched
+        touched = []
+        var batch = Batch()
+        for place in places {
+            let (shard, queue) = place.quotientAndRemainder(dividingBy: QueueName.allCases.count)
+            var entries = pending[place][...]
+            pending[place] = []
+            while !entries.isEmpty {
+                let count = canTake(entries, shard: shard, in: batch)
+                if count == 0 {
+                    send(batch)
+                    batch = Batch()
+                    continue
+                }
+                let own = entries.prefix(count)
+                batch.parts.append(Part(shard: shard, queue: QueueName.allCases[queue], entries: own))
+                batch.jobs += count
+                batch.bytes += own.reduce(0) { $0 + $1.body.count }
+                entries = entries.dropFirst(count)
             }
         }
+        if !batch.parts.isEmpty { send(batch) }
     }
 
-    /// How far one script call reaches: up to the limits of jobs and bytes, at least one job.
-    private static func endOfScript(_ entries: [Entry], from start: Int) -> Int {
-        var end = start
-        var bytes = 0
-        while end < entries.count, end - start < QueueLimits.scriptJobsMax {
-            bytes += entries[end].body.count
-            if bytes > QueueLimits.scriptBytesMax, end > start { break }
-            end += 1
-        }
-        return end
+    /// How many of these the batch can still take: up to the limits of one script, at least one in an empty batch.
+    private func canTake(_ entries: ArraySlice<Entry>, shard: Int, in batch: Batch) -> Int {
+        guard let last = batch.parts.last else { return fitting(entries, Batch()) }
+        if batch.parts.count >= Self.partsMax || (!spansShards && last.shard != shard) { return 0 }
+        return fitting(entries, batch)
     }
 
-    private func send(_ entries: ArraySlice<Entry>, shard: Int) async {
-        let byQueue = QueueName.allCases.compactMap { queue in
-            let own = entries.filter { $0.queue == queue }
-            return own.isEmpty ? nil : (queue: queue, entries: own)
+    private func fitting(_ entries: ArraySlice<Entry>, _ batch: Batch) -> Int {
+        var (count, bytes) = (0, batch.bytes)
+        for entry in entries.prefix(QueueLimits.scriptJobsMax - batch.jobs) {
+            bytes += entry.body.count
+            if bytes > QueueLimits.scriptBytesMax, batch.jobs + count > 0 { break }
+            count += 1
         }
+        return count
+    }
+
+    private func send(_ batch: Batch) {
         var keys: [String] = []
         var arguments: [RedisArgument] = [
             .string(context.configuration.faults.contains(.skipDigestCheck) ? "1" : "0")
         ]
-        arguments.reserveCapacity(1 + byQueue.count * 2 + entries.count * 3)
-        for (queue, entries) in byQueue {
-            keys += context.keys.of(queue, shard: shard)
-            arguments.append(RedisArgument(entries.count))
-            arguments.append(entries.reduce(into: JobUses()) { $0.formUnion($1.uses) }.options(of: queue))
-            for entry in entries {
+        arguments.reserveCapacity(1 + batch.parts.count * 2 + batch.jobs * 3)
+        for part in batch.parts {
+            keys += context.keys.of(part.queue, shard: part.shard)
+            arguments.append(RedisArgument(part.entries.count))
+            arguments.append(part.entries.reduce(into: JobUses()) { $0.formUnion($1.uses) }.options(of: part.queue))
+            for entry in part.entries {
                 arguments.append(.string(entry.id))
                 arguments.append(.integer(entry.delayMilliseconds))
                 arguments.append(.bytes(entry.body))
             }
         }
-        do throws(QueueError) {
-            let answer = try await context.run(QueueScript.enqueue, keys: keys, arguments)
-            for (number, (queue, entries)) in byQueue.enumerated() {
-                try take(answer[number]?.bytes, for: entries, queue)
-            }
-        } catch {
-            for entry in entries { entry.call.error = error }
+        context.connection.sendScript(QueueScript.enqueue, keys: keys, arguments: arguments) { [self] result in
+            took(result, of: batch)
         }
-        for entry in entries { entry.call.answer(count: 1) }
     }
 
-    private func take(_ codes: [UInt8]?, for entries: [Entry], _ queue: QueueName) throws(QueueError) {
+    private func took(_ result: Result<RedisValue, RedisError>, of batch: Batch) {
+        if case .failure(let error) = result, error.kind == .crossSlot, batch.parts.count > 1 {
+            spansShards = false
+            return sendByShard(batch)
+        }
+        do throws(QueueError) {
+            let answer = try result.mapError { QueueError($0) }.get()
+            for (number, part) in batch.parts.enumerated() {
+                try take(answer[number]?.bytes, for: part.entries, part.queue)
+            }
+        } catch {
+            for part in batch.parts { for entry in part.entries { entry.call.error = error } }
+        }
+        for part in batch.parts { for entry in part.entries { entry.call.answer(count: 1) } }
+    }
+
+    /// Nothing of the batch has been done.
+    private func sendByShard(_ batch: Batch) {
+        for (_, parts) in Dictionary(grouping: batch.parts, by: \.shard) {
+            var own = Batch()
+            own.parts = parts
+            own.jobs = parts.reduce(0) { $0 + $1.entries.count }
+            send(own)
+        }
+    }
+
+    private func take(
+        _ codes: [UInt8]?, for entries: ArraySlice<Entry>, _ queue: QueueName
+    ) throws(QueueError) {
         guard let codes, codes.count == entries.count else { throw .unexpected(QueueScript.enqueue) }
         var added = 0
         var conflicts = 0

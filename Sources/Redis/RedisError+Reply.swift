@@ -17,12 +17,12 @@ extension RedisError {
         "LOADING": .loading, "READONLY": .readOnly, "MISCONF": .readOnly, "UNBLOCKED": .readOnly,
         "TRYAGAIN": .tryAgain, "CLUSTERDOWN": .clusterDown, "MASTERDOWN": .masterDown, "OOM": .outOfMemory,
         "NOSCRIPT": .noScript, "BUSY": .busy, "UNKILLABLE": .busy, "NOREPLICAS": .noReplicas,
-        "NOAUTH": .authentication, "WRONGPASS": .authentication, "NOPERM": .authentication, "WRONGTYPE": .wrongType,
+        "CROSSSLOT": .crossSlot, "NOAUTH": .authentication, "WRONGPASS": .authentication, "NOPERM": .authentication, "WRONGTYPE": .wrongType,
     ]
 
     /// Codes of Redis itself that need no kind of their own; any other code is a script's.
     private static let codesOfRedis: Set<Substring> = [
-        "ERR", "MOVED", "ASK", "CROSSSLOT", "EXECABORT", "BUSYKEY", "NOPROTO", "NOTBUSY", "NOTREADY", "NOMASTERLINK",
+        "ERR", "MOVED", "ASK", "EXECABORT", "BUSYKEY", "NOPROTO", "NOTBUSY", "NOTREADY", "NOMASTERLINK",
         "NOGOODSLAVE", "BUSYGROUP", "NOGROUP", "INPROG", "IOERR", "DENIED", "SYNTAX",
     ]
 

@@ -19,6 +19,8 @@ package struct RedisError: Error, Hashable, Sendable {
         /// OOM: `maxmemory` is reached and the command may need memory.
         case outOfMemory
         case noScript
+        /// CROSSSLOT: Redis Cluster refuses a command whose keys live in several slots, before it starts.
+        case crossSlot
         /// BUSY: another client's script runs too long.
         case busy
         /// NOREPLICAS: fewer replicas than `min-replicas-to-write`.
@@ -49,7 +51,7 @@ package struct RedisError: Error, Hashable, Sendable {
         case .connectionLost, .notConnected, .timeout, .backlog, .loading, .readOnly, .tryAgain, .clusterDown,
             .masterDown, .outOfMemory, .busy, .noReplicas, .authentication:
             true
-        case .noScript, .wrongType, .script, .configuration, .other: false
+        case .noScript, .crossSlot, .wrongType, .script, .configuration, .other: false
         }
     }
 

@@ -44,6 +44,55 @@ struct EnqueueTests {
         #expect(try await fixture.scriptCalls() - before == 1)
     }
 
+    /// Jobs of ids `job-0`… spread over all shards and two queues.
+    private static func scattered(_ count: Int) -> [NewJob] {
+        (0..<count).map { number in
+            NewJob(
+                id: "job-\(number)", queue: number % 3 == 0 ? .clicks : .webhooks, kind: "test.v1", payload: [1],
+                shardKey: "key-\(number)")
+        }
+    }
+
+    @Loop @Test func aBurstForManyShardsIsOneScriptCall() async throws {
+        let redis = try await PrivateRedis.start()
+        defer { redis.stop() }
+        let fixture = try await QueueFixture.make(on: redis) { $0.shardCount = 16 }
+        var jobs = Self.scattered(200)
+        _ = try await fixture.queue.enqueue([jobs[7], jobs[9]])
+        let before = try await fixture.scriptCalls()
+        // One of those that are there already comes with another payload.
+        jobs[9].payload = [2]
+        let outcomes = try await fixture.queue.enqueue(jobs)
+        #expect(try await fixture.scriptCalls() - before == 1)
+        for (index, outcome) in outcomes.enumerated() {
+            switch index {
+            case 7: #expect(outcome == .exists(state: .live))
+            case 9: #expect(outcome == .conflict(state: .live))
+            default: #expect(outcome == .added)
+            }
+        }
+        for shard in 0..<16 {
+            for queue in [QueueName.clicks, .webhooks] {
+                let own = jobs.filter { $0.queue == queue && fixture.configuration.shard(of: $0.shardKey) == shard }
+                let ids = try await fixture.strings("LRANGE", fixture.key("ready", queue, shard: shard), 0, -1)
+                #expect(Set(ids) == Set(own.map(\.id)))
+            }
+        }
+    }
+
+    @Loop @Test func aClusterGetsACallForEachShard() async throws {
+        let redis = try await PrivateRedis.start(options: ["--cluster-enabled", "yes"])
+        defer { redis.stop() }
+        let fixture = try await QueueFixture.make(on: redis) { $0.shardCount = 16 }
+        _ = try await fixture.connection.command(["CLUSTER", "ADDSLOTSRANGE", 0, 16383])
+        try await eventually {
+            try await fixture.connection.command(["CLUSTER", "INFO"]).string?.contains("cluster_state:ok") == true
+        }
+        let jobs = Self.scattered(100)
+        #expect(try await fixture.queue.enqueue(jobs).allSatisfy { $0 == .added })
+        #expect(try await fixture.queue.enqueue(jobs).allSatisfy { $0 == .exists(state: .live) })
+    }
+
     @Loop @Test func theSameJobAgainSaysWhereItIs() async throws {
         let fixture = try await QueueFixture.make()
         let queue = fixture.queue

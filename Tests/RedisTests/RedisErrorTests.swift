@@ -20,7 +20,7 @@ import Testing
         ("WRONGTYPE Operation against a key holding the wrong kind of value", .wrongType, false),
         ("STALE the lease is over", .script(code: "STALE"), false),
         ("ERR syntax error", .other, false),
-        ("CROSSSLOT Keys in request don't hash to the same slot", .other, false),
+        ("CROSSSLOT Keys in request don't hash to the same slot", .crossSlot, false),
         ("something in lower case", .other, false),
         ("", .other, false),
     ])
