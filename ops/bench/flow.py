@@ -17,7 +17,7 @@ TOGETHER = 25
 
 
 def measure(bench):
-    bench.note("flow: 50 events a request, 4 connections; TRIBUTARY_BATCH 100; receiver verifies in Python, with the library "
+    bench.note("50 events a request, 4 connections; TRIBUTARY_BATCH 100; receiver verifies in Python, with the library "
                "standardwebhooks where it is installed")
     for _ in range(bench.runs):
         with fleets.prepared(bench, "flow") as fleet:

@@ -22,7 +22,7 @@ CONNECTIONS = {1: 64, 500: 8}
 
 def measure(bench):
     versions = packages.need("wrk", *(["webdis", "nginx-light"] if bench.peers else []))
-    bench.note("ingest: " + ", ".join(f"{name} {version}" for name, version in versions.items()) +
+    bench.note(", ".join(f"{name} {version}" for name, version in versions.items()) +
                "; one ingest process, webdis 2 threads, nginx 1 worker; appendfsync always, no rewrite of the file meanwhile")
     with fleets.prepared(bench, "ingest") as fleet, processes.Processes(bench.subfolder("peers")) as group:
         fleet.start("ingest", [fleets.executable(fleet, "ingest")])

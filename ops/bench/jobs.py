@@ -24,11 +24,11 @@ WORKERS, IDLE_WORKERS = 2, 10
 def measure(bench):
     if bench.peers:
         versions = packages.need("ruby-sidekiq", "redis-server", "gcc", "libc6-dev", "libhiredis-dev")
-        bench.note(f"queue: Sidekiq {versions['ruby-sidekiq']}, hiredis {versions['libhiredis-dev']} (Debian)")
+        bench.note(f"Sidekiq {versions['ruby-sidekiq']}, hiredis {versions['libhiredis-dev']} (Debian)")
         subprocess.run(["gcc", "-O2", "-o", bench.folder / "queue_floor", PEERS / "queue_floor.c", "-lhiredis"], check=True)
-    bench.note("queue: one at a time = each answered before the next; 64 callers = a server's concurrent requests; bulk = 1,000 "
+    bench.note("one at a time = each answered before the next; 64 callers = a server's concurrent requests; bulk = 1,000 "
                "jobs a call (ours 4 calls at once); the floor's enqueue = 100 LPUSH a round trip")
-    bench.note("queue: 2 worker processes, batches of 100, 2 batches in flight each; Redis on the same cores; rate from the "
+    bench.note("2 worker processes, batches of 100, 2 batches in flight each; Redis on the same cores; rate from the "
                "first job handled to the last acknowledgement")
     candidates = [ours, sidekiq, floor] if bench.peers else [ours]
     for run in range(bench.runs):

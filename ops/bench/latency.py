@@ -19,7 +19,7 @@ RATE = 500
 
 
 def measure(bench):
-    bench.note(f"latency: {RATE} orders/s are {2 * RATE} single requests a second; sender and receiver are Python on the same "
+    bench.note(f"{RATE} orders/s are {2 * RATE} single requests a second; sender and receiver are Python on the same "
                "cores")
     for _ in range(bench.runs):
         with fleets.prepared(bench, "latency") as fleet:

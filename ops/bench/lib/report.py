@@ -10,25 +10,29 @@ class Report:
     """Rows in the order of their first record. A row is a measurement of somebody: ours, or a peer's beside it."""
 
     def __init__(self):
-        self.rows, self.checks, self.notes = {}, [], []
+        self.rows, self.checks, self.notes, self.part = {}, [], [], ""
+
+    def begin(self, part):
+        """What follows belongs to this part: a table of its own."""
+        self.part = part
 
     def record(self, what, value, unit, who=OURS, goal=""):
         """One value of one run. `goal` is text for the reader, such as ">= 100,000"."""
-        row = self.rows.setdefault((what, who), {"unit": unit, "values": [], "goal": ""})
+        row = self.rows.setdefault((what, who), {"part": self.part, "unit": unit, "values": [], "goal": ""})
         row["values"].append(value)
         row["goal"] = goal or row["goal"]
         progress(f"  {what}, {who}: {number(value)} {unit}")
 
     def check(self, what, is_right, detail=""):
         """Exactness after a run: one wrong check fails the whole benchmark."""
-        self.checks.append({"what": what, "isRight": bool(is_right), "detail": str(detail)})
+        self.checks.append({"part": self.part, "what": what, "isRight": bool(is_right), "detail": str(detail)})
         if not is_right:
             progress(f"  WRONG: {what}: {detail}")
 
     def note(self, text):
         """A setting or a remark, printed once below the table."""
-        if text not in self.notes:
-            self.notes.append(text)
+        if (self.part, text) not in self.notes:
+            self.notes.append((self.part, text))
 
     @property
     def is_right(self):
@@ -40,29 +44,33 @@ class Report:
             median = statistics.median(row["values"])
             ours = self.rows.get((what, OURS))
             ratio = statistics.median(ours["values"]) / median if ours and who != OURS and median else None
-            yield {"measurement": what, "who": who, "unit": row["unit"], "median": median, "min": min(row["values"]),
+            yield {"part": row["part"], "measurement": what, "who": who, "unit": row["unit"], "median": median, "min": min(row["values"]),
                    "max": max(row["values"]), "runs": len(row["values"]), "ratio": ratio, "goal": row["goal"],
                    "values": row["values"]}
 
     def markdown(self):
-        lines = ["| measurement | of | median | min | max | runs | ours ÷ its | goal |",
+        parts = dict.fromkeys([row["part"] for row in self.rows.values()] + [check["part"] for check in self.checks])
+        return "\n\n".join(self.table(part) for part in parts)
+
+    def table(self, part):
+        lines = [f"### {part}", "", "| measurement | of | median | min | max | runs | ours ÷ its | goal |",
                  "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |"]
         shown = None
-        for row in sorted_together(list(self.summaries())):
+        for row in sorted_together([row for row in self.summaries() if row["part"] == part]):
             name = row["measurement"] if row["measurement"] != shown else ""
             shown = row["measurement"]
             ratio = f"{row['ratio']:.2f}" if row["ratio"] else ""
             lines.append(f"| {name} | {row['who']} | {number(row['median'])} {row['unit']} | {number(row['min'])} | "
                          f"{number(row['max'])} | {row['runs']} | {ratio} | {row['goal']} |")
-        wrong = [check for check in self.checks if not check["isRight"]]
-        lines.append("")
-        lines.append(f"Exactness: {len(self.checks) - len(wrong)} of {len(self.checks)} checks held.")
-        lines += [f"WRONG: {check['what']}: {check['detail']}" for check in wrong]
-        lines += [f"- {note}" for note in self.notes]
+        checks = [check for check in self.checks if check["part"] == part]
+        wrong = [check for check in checks if not check["isRight"]]
+        lines += ["", f"Exactness: {len(checks) - len(wrong)} of {len(checks)} checks held."]
+        lines += [f"- WRONG: {check['what']}: {check['detail']}" for check in wrong]
+        lines += [f"- {text}" for of, text in self.notes if of == part]
         return "\n".join(lines)
 
     def dictionary(self):
-        return {"rows": list(self.summaries()), "checks": self.checks, "notes": self.notes}
+        return {"rows": list(self.summaries()), "checks": self.checks, "notes": [text for _, text in self.notes]}
 
 
 def sorted_together(rows):

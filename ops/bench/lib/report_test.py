@@ -21,7 +21,7 @@ class ReportTests(unittest.TestCase):
         report.record("jobs", 1, "jobs/s", who="peer")
         report.record("bytes", 2, "bytes")
         report.record("jobs", 3, "jobs/s")
-        table = [line.split(" | ") for line in report.markdown().splitlines()[2:5]]
+        table = [line.split(" | ") for line in report.markdown().splitlines()[4:7]]
         self.assertEqual([line[1] for line in table], [OURS, "peer", OURS])
 
     def test_one_wrong_check_makes_the_report_wrong(self):
@@ -31,6 +31,16 @@ class ReportTests(unittest.TestCase):
         report.check("nothing twice", False, "3 jobs")
         self.assertFalse(report.is_right)
         self.assertIn("WRONG: nothing twice: 3 jobs", report.markdown())
+
+    def test_each_part_has_a_table_and_notes_of_its_own(self):
+        report = Report()
+        for part in ("queue", "flow"):
+            report.begin(part)
+            report.record("jobs", 1, "jobs/s") if part == "queue" else report.record("orders", 2, "orders/s")
+            report.note(f"about {part}")
+        queue, flow = report.markdown().split("### ")[1:]
+        self.assertTrue("| jobs |" in queue and "about queue" in queue and "flow" not in queue)
+        self.assertTrue("| orders |" in flow and "about flow" in flow)
 
     def test_percentiles_are_values_that_were_seen(self):
         ordered = list(range(1, 101))
