@@ -19,6 +19,10 @@ from lib.report import OURS, percentile
 PEERS = pathlib.Path(__file__).resolve().parent / "peers"
 SIDEKIQ, FLOOR = "Sidekiq, 2 x 10 threads", "C floor, 2 processes"
 WORKERS, IDLE_WORKERS = 2, 10
+# (name, queue, feature of `tributary-bench enqueue`). The queue of events remembers completed ids, so that a producer's late
+# repeat changes nothing.
+FEATURES = [("jobs without features", "commissions", "none"), ("completed ids remembered", "conversions", "none"),
+            ("four priorities in turn", "commissions", "priorities"), ("jobs with a lifetime", "commissions", "lifetime")]
 
 
 def measure(bench):
@@ -36,8 +40,9 @@ def measure(bench):
             for candidate in candidates:
                 with Redis(bench, mode) as redis, processes.Processes(bench.subfolder("jobs")) as group:
                     candidate(bench, redis, group, mode)
-        with Redis(bench, "everysec") as redis, processes.Processes(bench.subfolder("jobs")) as group:
-            remembering(bench, redis, group)
+        for name, queue, feature in FEATURES:
+            with Redis(bench, "everysec") as redis, processes.Processes(bench.subfolder("jobs")) as group:
+                featured(bench, redis, group, name, queue, feature)
         latency(bench)
         idle(bench)
 
@@ -61,9 +66,9 @@ def produce(bench, redis, *arguments):
     return json.loads(result.stdout)
 
 
-def enqueue(bench, redis, jobs, first, together, callers, queue="commissions"):
+def enqueue(bench, redis, jobs, first, together, callers, queue="commissions", feature="none"):
     seen = produce(bench, redis, "enqueue", "--jobs", jobs, "--first", first, "--together", together, "--callers", callers,
-                   "--queue", queue)
+                   "--queue", queue, "--feature", feature)
     bench.check(f"enqueue, {redis.mode}: every job was added once", seen["added"] == jobs and seen["not_added"] == 0, seen)
     return jobs / seen["seconds"]
 
@@ -111,7 +116,8 @@ def ours(bench, redis, group, mode):
     bench.record(f"enqueue in bulk, AOF {mode}", bulk, "jobs/s", goal=goal.get("bulk", ""))
     bench.record(f"enqueue in bulk, AOF {mode}: jobs a CPU second of Redis",
                  (jobs - single - concurrent) / (redis.cpu_seconds - cpu), "jobs")
-    bench.check(f"enqueue, {mode}: all wait in Redis", redis.jobs("commissions") == jobs, f"{redis.jobs('commissions')} of {jobs}")
+    waiting = redis.jobs("commissions")
+    bench.check(f"enqueue, {mode}: all wait in Redis", waiting == jobs, f"{waiting} of {jobs}")
     if mode == "everysec":
         bench.record("Redis memory of a waiting 200 B job", (redis.used_bytes - before) / jobs, "bytes", goal=goal["bytes"])
     cpu = redis.cpu_seconds
@@ -126,13 +132,14 @@ def record_work(bench, mode, who, jobs, seconds, worker_cpu, redis_cpu, goal="")
     bench.record(f"no-op jobs, AOF {mode}: jobs a CPU second of Redis", jobs / redis_cpu, "jobs", who)
 
 
-def remembering(bench, redis, group):
-    """The queue of events remembers completed ids, so that a producer's late repeat changes nothing."""
+def featured(bench, redis, group, name, queue, feature):
+    """What a feature costs where it is used. Where it is not, it is part of the plain figure."""
     jobs = bench.size(300_000, 30_000)
-    enqueue(bench, redis, jobs, 0, 1000, 4, "conversions")
-    workers = start_workers(bench, redis, group, jobs, queue="conversions")
-    seconds, _, _ = end_workers(bench, redis, group, workers, jobs, "no-op jobs, remembered ids", "conversions")
-    bench.record("no-op jobs in a queue that remembers ids, AOF everysec", jobs / seconds, "jobs/s")
+    bulk = enqueue(bench, redis, jobs, 0, 1000, 4, queue, feature)
+    workers = start_workers(bench, redis, group, jobs, queue=queue)
+    seconds, _, _ = end_workers(bench, redis, group, workers, jobs, f"no-op jobs, {name}", queue)
+    bench.record(f"{name}, AOF everysec: enqueue in bulk", bulk, "jobs/s")
+    bench.record(f"{name}, AOF everysec: no-op jobs", jobs / seconds, "jobs/s")
 
 
 # Sidekiq

@@ -15,10 +15,11 @@ SETTINGS = {"TRIBUTARY_BATCH": "100", "TRIBUTARY_LEASE_MS": "15000", "TRIBUTARY_
 
 
 @contextlib.contextmanager
-def prepared(bench, name):
-    """A fleet whose servers run and whose key is `fleet.key`; its processes are the caller's to start. Redis fsyncs always."""
+def prepared(bench, name, **settings):
+    """A fleet with these settings over SETTINGS, whose servers run and whose key is `fleet.key`; its processes are the
+    caller's to start. Redis fsyncs always."""
     fleet = Fleet(bench.subfolder(name), bench.binaries)
-    fleet.environment.update(SETTINGS)
+    fleet.environment.update({**SETTINGS, **settings})
     try:
         fleet.start_servers()
         fleet.inspect("migrate")

@@ -6,7 +6,8 @@ import Redis
 extension BenchCommand {
     static let enqueue = BenchCommand(
         name: "enqueue",
-        usage: "--jobs N [--first 0] [--together 1] [--callers 1] [--queue commissions]"
+        usage:
+            "--jobs N [--first 0] [--together 1] [--callers 1] [--queue commissions] [--feature none|priorities|lifetime]"
     ) { options in
         let bench = try await EnqueueBench(options)
         print(try await bench.run())
@@ -27,6 +28,7 @@ extension BenchCommand {
 private final class EnqueueBench {
     private let queue: JobQueue
     private let name: QueueName
+    private let feature: QueueBench.Feature
     private let jobs: Int
     private let first: Int
     /// Jobs of one call.
@@ -41,6 +43,7 @@ private final class EnqueueBench {
 
     init(_ options: BenchOptions) async throws {
         name = try QueueBench.queueName(options)
+        feature = try QueueBench.feature(options)
         jobs = try options.number("jobs", or: 100_000)
         first = try options.number("first", or: 0)
         together = try options.number("together", or: 1)
@@ -66,7 +69,7 @@ private final class EnqueueBench {
         while next < jobs, problem == nil {
             let start = next
             next = min(jobs, next + together)
-            await send((start..<next).map { QueueBench.job(first + $0, queue: name) })
+            await send((start..<next).map { QueueBench.job(first + $0, queue: name, feature: feature) })
         }
     }
 

@@ -16,10 +16,25 @@ enum QueueBench {
 
     static func number(ofID id: String) -> Int? { Int(id.dropFirst(6)) }
 
+    /// What a job may use beyond the plain one.
+    enum Feature: String {
+        case none
+        /// Each of the four priorities in turn.
+        case priorities
+        /// A lifetime of an hour.
+        case lifetime
+    }
+
     /// - Parameter stamp: when the job was due, in nanoseconds of the monotonic clock; 0 where nobody asks.
-    static func job(_ number: Int, queue: QueueName, stamp: Int64 = 0) -> NewJob {
+    static func job(_ number: Int, queue: QueueName, feature: Feature = .none, stamp: Int64 = 0) -> NewJob {
         let id = id(of: number)
-        return NewJob(id: id, queue: queue, kind: kind, payload: payload(number, stamp: stamp), shardKey: id)
+        var job = NewJob(id: id, queue: queue, kind: kind, payload: payload(number, stamp: stamp), shardKey: id)
+        switch feature {
+        case .none: break
+        case .priorities: job.priority = PriorityBand.allCases[number % PriorityBand.allCases.count]
+        case .lifetime: job.lifetime = .seconds(3600)
+        }
+        return job
     }
 
     /// 200 bytes of JSON: the stamp in 19 digits, the number, and letters up to that size.
@@ -49,6 +64,14 @@ enum QueueBench {
             throw BenchOptions.Problem(description: "there is no queue \(text)")
         }
         return name
+    }
+
+    static func feature(_ options: BenchOptions) throws -> Feature {
+        let text = options.text("feature", or: Feature.none.rawValue)
+        guard let feature = Feature(rawValue: text) else {
+            throw BenchOptions.Problem(description: "there is no feature \(text)")
+        }
+        return feature
     }
 
     /// Processor time of this process up to now, in seconds.
