@@ -6,7 +6,8 @@ package struct HTTPClientConfiguration: Sendable {
     package var userAgent = "tributary/1"
     /// Transfers at a time; beyond that ``HTTPClient/perform(_:)`` fails at once. Nothing is ever queued inside libcurl.
     package var transfersMax = 10_000
-    /// Idle connections kept for reuse.
+    /// Connections kept for reuse: when there are more, those in use included, idle ones are closed. As many transfers are
+    /// kept.
     package var idleConnectionsMax = 1024
     /// A connection older than this is not used again.
     package var connectionLifetime = Duration.seconds(3600)

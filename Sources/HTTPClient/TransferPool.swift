@@ -10,9 +10,6 @@ final class TransferPool {
     private var idle: [Transfer.Kind: [Transfer]] = [:]
     private var idleCount = 0
 
-    /// Transfers kept; each costs about 12 KiB. When there are more, all are let go.
-    private static let idleMax = 2048
-
     init(_ configuration: HTTPClientConfiguration) { self.configuration = configuration }
 
     /// A transfer with all options but those of ``Transfer/begin(_:timeout:connectTimeout:)`` and ``Transfer/send(_:)``.
@@ -38,7 +35,8 @@ final class TransferPool {
     func giveBack(_ transfer: Transfer) {
         // What other methods set depends on the request.
         guard transfer.kind.method == "POST" else { return }
-        if idleCount >= Self.idleMax { empty() }
+        // Each costs about 12 KiB. When there are too many, all are let go.
+        if idleCount >= configuration.idleConnectionsMax { empty() }
         idle[transfer.kind, default: []].append(transfer)
         idleCount += 1
     }

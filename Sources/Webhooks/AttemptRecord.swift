@@ -2,8 +2,8 @@ import Core
 package import HTTPClient
 import Postgres
 
-/// An attempt's result and what follows from it.
-package struct AttemptRecord: Sendable {
+/// An attempt's result and what follows from it. A class, since it has two dozen parts and passes through many hands.
+package final class AttemptRecord: Sendable {
     package let delivery: BegunDelivery
     package let result: HTTPClientResult
     package let verdict: AttemptVerdict
@@ -42,7 +42,7 @@ package struct AttemptRecord: Sendable {
     }
 
     /// Of an attempt that was begun and not made, since others to the same endpoint are in its way.
-    init(crowdedOut delivery: BegunDelivery, for wait: Duration) {
+    convenience init(crowdedOut delivery: BegunDelivery, for wait: Duration) {
         self.init(delivery, HTTPClientResult(), .crowdedOut(for: wait), schedule: .standard, jitter: 0)
     }
 

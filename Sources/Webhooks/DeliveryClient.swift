@@ -11,6 +11,8 @@ package enum DeliveryClient {
         let policy = DestinationPolicy(allowing: allowed.compactMap { AddressRange($0) }, allowsHTTP: allowsHTTP)
         var configuration = HTTPClientConfiguration(destinationPolicy: policy)
         configuration.transfersMax = max(window, configuration.transfersMax)
+        // libcurl counts those in use too, and closes the oldest idle one when there are more.
+        configuration.idleConnectionsMax = max(2 * window, configuration.idleConnectionsMax)
         return configuration
     }
 }

@@ -9,7 +9,8 @@ import Webhooks
 extension BenchCommand {
     static let webhooks = BenchCommand(
         name: "webhooks",
-        usage: "--url URL [--in-flight 64] [--seconds 4] [--warm-up 1] [--endpoints 1] [--body 300]"
+        usage:
+            "--url URL (%n in it is the endpoint's number, from 1) [--in-flight 64] [--seconds 4] [--warm-up 1] [--endpoints 1] [--body 300]"
     ) { options in
         let bench = try WebhookBench(options)
         print(await bench.run())
@@ -41,13 +42,14 @@ private final class WebhookBench {
         sender = DeliverySender(client: client, sealer: sealer)
         let url = try options.text("url")
         let bodyBytes = try options.number("body", or: 300)
-        deliveries = try (0..<(try options.number("endpoints", or: 1))).map { _ in
+        deliveries = try (1...(try options.number("endpoints", or: 1))).map { number in
             let endpointID = UUID.version7(at: Loop.wallClock)
             let deliveryID = UUID.version7(at: Loop.wallClock)
             let start = #"{"id":"msg_\#(deliveryID)","type":"commission.created","data":""#
             let body = start + String(repeating: "x", count: max(0, bodyBytes - start.utf8.count - 2)) + #""}"#
             return BegunDelivery(
-                deliveryID: deliveryID, endpointID: endpointID, fence: 1, attempt: 1, url: url, timeout: .seconds(30),
+                deliveryID: deliveryID, endpointID: endpointID, fence: 1, attempt: 1,
+                url: url.replacing("%n", with: "\(number)"), timeout: .seconds(30),
                 eventID: "msg_\(deliveryID)", eventType: "commission.created", body: Array(body.utf8),
                 secrets: [
                     SealedSecret(bytes: try sealer.seal(WebhookSecret.issue(), endpointID: endpointID), keyID: "1")
@@ -65,7 +67,7 @@ private final class WebhookBench {
         let cpuBefore = Self.cpuSeconds
         let begin = Loop.monotonicNanoseconds
         isMeasuring = true
-        try? await Loop.sleep(for: .seconds(seconds))
+        try? await Loop.sleep(for: .seconds(seconds))  // as before
         isMeasuring = false
         let elapsed = Double(Loop.monotonicNanoseconds - begin) / 1e9
         let cpu = Self.cpuSeconds - cpuBefore
