@@ -41,6 +41,8 @@ final class EnqueueGatherer {
     private struct Part {
         let shard: Int
         let queue: QueueName
+        /// Jobs the shard may have of it before these are refused; 0 for no limit.
+        let lengthMax: Int
         let entries: ArraySlice<Entry>
     }
 
@@ -52,7 +54,7 @@ final class EnqueueGatherer {
     }
 
     private let context: QueueContext
-    /// By shard, and in it by queue.
+    /// By shard, and in it by queue; after those of producers, those of follow-ups, which no limit refuses.
     private var pending: [[Entry]]
     /// The places in `pending` that are not empty, in the order in which they were first used.
     private var touched: [Int] = []
@@ -63,10 +65,10 @@ final class EnqueueGatherer {
 
     init(context: QueueContext) {
         self.context = context
-        pending = Array(repeating: [], count: context.configuration.shardCount * QueueName.allCases.count)
+        pending = Array(repeating: [], count: 2 * context.configuration.shardCount * QueueName.allCases.count)
     }
 
-    func enqueue(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueOutcome] {
+    func enqueue(_ jobs: [NewJob], areFollowUps: Bool) async throws(QueueError) -> [EnqueueOutcome] {
         if jobs.isEmpty { return [] }
         for job in jobs {
             if let problem = job.problem(payloadBytesMax: context.configuration.payloadBytesMax) {
@@ -74,9 +76,10 @@ final class EnqueueGatherer {
             }
         }
         let call = Call(count: jobs.count)
+        let firstPlace = areFollowUps ? pending.count / 2 : 0
         for (index, job) in jobs.enumerated() {
             let shard = context.configuration.shard(of: job.shardKey)
-            let place = shard * QueueName.allCases.count + job.queue.ordinal
+            let place = firstPlace + shard * QueueName.allCases.count + job.queue.ordinal
             if pending[place].isEmpty {
                 if touched.isEmpty { Loop.atTurnEnd { [self] in flush() } }
                 touched.append(place)
@@ -96,7 +99,10 @@ final class EnqueueGatherer {
         touched = []
         var batch = Batch()
         for place in places {
-            let (shard, queue) = place.quotientAndRemainder(dividingBy: QueueName.allCases.count)
+            let half = pending.count / 2
+            let (shard, ordinal) = (place % half).quotientAndRemainder(dividingBy: QueueName.allCases.count)
+            let queue = QueueName.allCases[ordinal]
+            let lengthMax = place < half ? context.configuration.lengthMaxOfShard(queue) : 0
             var entries = pending[place][...]
             pending[place] = []
             while !entries.isEmpty {
@@ -107,7 +113,7 @@ final class EnqueueGatherer {
                     continue
                 }
                 let own = entries.prefix(count)
-                batch.parts.append(Part(shard: shard, queue: QueueName.allCases[queue], entries: own))
+                batch.parts.append(Part(shard: shard, queue: queue, lengthMax: lengthMax, entries: own))
                 batch.jobs += count
                 batch.bytes += own.reduce(0) { $0 + $1.body.count }
                 entries = entries.dropFirst(count)
@@ -138,11 +144,12 @@ final class EnqueueGatherer {
         var arguments: [RedisArgument] = [
             .string(context.configuration.faults.contains(.skipDigestCheck) ? "1" : "0")
         ]
-        arguments.reserveCapacity(1 + batch.parts.count * 2 + batch.jobs * 3)
+        arguments.reserveCapacity(1 + batch.parts.count * 3 + batch.jobs * 3)
         for part in batch.parts {
             keys += context.keys.of(part.queue, shard: part.shard)
             arguments.append(RedisArgument(part.entries.count))
             arguments.append(part.entries.reduce(into: JobUses()) { $0.formUnion($1.uses) }.options(of: part.queue))
+            arguments.append(RedisArgument(part.lengthMax))
             for entry in part.entries {
                 arguments.append(.string(entry.id))
                 arguments.append(.integer(entry.delayMilliseconds))
@@ -162,7 +169,7 @@ final class EnqueueGatherer {
         do throws(QueueError) {
             let answer = try result.mapError { QueueError($0) }.get()
             for (number, part) in batch.parts.enumerated() {
-                try take(answer[number]?.bytes, for: part.entries, part.queue)
+                try take(answer[number], for: part.entries, part.queue)
             }
         } catch {
             for part in batch.parts { for entry in part.entries { entry.call.error = error } }
@@ -181,22 +188,33 @@ final class EnqueueGatherer {
     }
 
     private func take(
-        _ codes: [UInt8]?, for entries: ArraySlice<Entry>, _ queue: QueueName
+        _ answer: RedisValue?, for entries: ArraySlice<Entry>, _ queue: QueueName
     ) throws(QueueError) {
-        guard let codes, codes.count == entries.count else { throw .unexpected(QueueScript.enqueue) }
+        guard let codes = answer?.bytes ?? answer?[0]?.bytes, codes.count == entries.count else {
+            throw .unexpected(QueueScript.enqueue)
+        }
+        var (holders, duplicates, refused) = (0, 0, 0)
         var added = 0
         var conflicts = 0
         for (entry, code) in zip(entries, codes) {
-            guard let outcome = EnqueueOutcome(code: code) else { throw .unexpected(QueueScript.enqueue) }
+            if code == UInt8(ascii: "u") { holders += 1 }
+            let holder = holders == 0 ? nil : answer?[holders]?.string
+            guard let outcome = EnqueueOutcome(code: code, holder: holder) else {
+                throw .unexpected(QueueScript.enqueue)
+            }
             entry.call.outcomes[entry.index] = outcome
             switch outcome {
             case .added: added += 1
             case .conflict: conflicts += 1
+            case .duplicate: duplicates += 1
+            case .full: refused += 1
             case .exists: break
             }
         }
         context.metrics.added[queue.ordinal].add(added)
         context.metrics.conflicts[queue.ordinal].add(conflicts)
-        context.metrics.repeated[queue.ordinal].add(codes.count - added - conflicts)
+        context.metrics.duplicates[queue.ordinal].add(duplicates)
+        context.metrics.refused[queue.ordinal].add(refused)
+        context.metrics.repeated[queue.ordinal].add(codes.count - added - conflicts - duplicates - refused)
     }
 }

@@ -4,4 +4,6 @@ package enum FirstOutcome: Hashable, Sendable {
     case enqueued
     /// Nothing was enqueued: the job of this id took the guard first, within the window.
     case seen(first: String)
+    /// Nothing was enqueued: the queue has as many jobs as it may. For a client: 429.
+    case full
 }

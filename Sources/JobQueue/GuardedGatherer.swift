@@ -30,6 +30,7 @@ final class GuardedGatherer {
         _ job: NewJob, guardedBy guardKey: [UInt8], window: Duration
     ) async throws(QueueError) -> FirstOutcome {
         if let problem = job.problem(payloadBytesMax: context.configuration.payloadBytesMax) { throw .invalid(problem) }
+        if job.unique != nil { throw .invalid("a guarded job can have no unique key") }
         guard (1...QueueLimits.guardBytesMax).contains(guardKey.count) else {
             throw .invalid("the guard must have 1 to \(QueueLimits.guardBytesMax) bytes")
         }
@@ -61,7 +62,7 @@ final class GuardedGatherer {
         var arguments: [RedisArgument] = [
             .integer(place.windowMilliseconds), RedisArgument(QueueLimits.guardsMax),
             entries.reduce(into: JobUses()) { $0.formUnion($1.uses) }.options(of: place.queue),
-            RedisArgument(entries.count),
+            RedisArgument(entries.count), RedisArgument(context.configuration.lengthMaxOfShard(place.queue)),
         ]
         arguments.reserveCapacity(arguments.count + entries.count * 5)
         for (number, entry) in entries.enumerated() {
@@ -98,11 +99,13 @@ final class GuardedGatherer {
         outcomes.reserveCapacity(codes.count)
         for (index, entry) in entries.enumerated() {
             guard let owner = answer[index + 1]?.string else { return .failure(.unexpected(QueueScript.enqueueFirst)) }
-            outcomes.append(owner == entry.id ? .enqueued : .seen(first: owner))
+            outcomes.append(owner == entry.id ? .enqueued : owner.isEmpty ? .full : .seen(first: owner))
         }
         let added = codes.count { $0 == UInt8(ascii: "a") }
         metrics.added[queue.ordinal].add(added)
-        metrics.repeated[queue.ordinal].add(codes.count - added)
+        let refused = outcomes.count { $0 == .full }
+        metrics.refused[queue.ordinal].add(refused)
+        metrics.repeated[queue.ordinal].add(codes.count - added - refused)
         return .success(outcomes)
     }
 }

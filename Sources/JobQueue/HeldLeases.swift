@@ -6,6 +6,10 @@ import Telemetry
 @Loop
 final class HeldLeases {
     private struct Held {
+        /// Jobs that somebody cancelled, of which this process has not said what became of them.
+        var cancelling: Set<String> = []
+        /// Cancelled jobs that were taken away: what is said of them comes too late.
+        var taken: Set<String> = []
         var jobCount: Int
         /// When Redis last gave it a whole lease, at the latest.
         var renewedAtMilliseconds: Int64
@@ -19,6 +23,8 @@ final class HeldLeases {
     }
     private(set) var aloneCount = 0
     var onLeaseLost: (@Loop (Lease) -> Void)?
+    var onCancel: (@Loop (Lease, [String]) -> Void)?
+    private var cancelCount = 0
     /// Called whenever jobs are let go.
     private var observers: [@Loop () -> Void] = []
 
@@ -89,9 +95,10 @@ final class HeldLeases {
         do throws(QueueError) {
             let answer = try await context.run(
                 QueueScript.extend, group[0].queue, shard: group[0].shard, arguments)
-            guard let letters = answer.bytes, letters.count == group.count else {
+            guard let letters = answer[0]?.bytes, letters.count == group.count else {
                 throw .unexpected(QueueScript.extend)
             }
+            noteCancels(answer.array?.dropFirst() ?? [], group)
             for (lease, letter) in zip(group, letters) {
                 if letter == UInt8(ascii: "+") {
                     leases[lease]?.renewedAtMilliseconds = sentAt
@@ -106,6 +113,39 @@ final class HeldLeases {
                 ["queue.name": .string(group[0].queue.rawValue), "error": .error(error)])
             return false
         }
+    }
+
+    // MARK: Cancellations
+
+    private func noteCancels(_ pairs: ArraySlice<RedisValue>, _ group: [Lease]) {
+        var pairs = pairs
+        while let fence = pairs.popFirst()?.integer, let joined = pairs.popFirst()?.bytes {
+            guard let lease = group.first(where: { $0.fence == fence }), let held = leases[lease] else { continue }
+            let ids = joined.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
+            let new = ids.filter { !held.cancelling.contains($0) && !held.taken.contains($0) }
+            guard !new.isEmpty else { continue }
+            leases[lease]?.cancelling.formUnion(new)
+            cancelCount += 1
+            onCancel?(lease, new)
+        }
+    }
+
+    /// Whether this process may still say what became of a job; notes that it does.
+    func claim(_ entry: SettleEntry) -> Bool {
+        guard cancelCount > 0, let held = leases[entry.lease] else { return true }
+        if case .cancel = entry.ending { return true }
+        if held.taken.contains(entry.id) { return false }
+        leases[entry.lease]?.cancelling.remove(entry.id)
+        return true
+    }
+
+    /// Takes those of the cancelled jobs away of which nothing was said yet.
+    func endCancelled(_ lease: Lease, _ ids: [String]) -> [String] {
+        guard let held = leases[lease] else { return [] }
+        let late = ids.filter(held.cancelling.contains)
+        leases[lease]?.cancelling.subtract(late)
+        leases[lease]?.taken.formUnion(late)
+        return late
     }
 
     private func lose(_ lease: Lease) {

@@ -5,14 +5,21 @@ import Core
 /// Fields of tag, length and value (`library/records.lua`); one of an unknown tag is passed over, so that a later release
 /// can add some.
 struct JobExtension: Hashable {
-    private enum Tag: UInt8 { case lifetime = 1 }
+    private enum Tag: UInt8 { case lifetime = 1, unique = 2 }
 
     /// How long after its enqueueing the job may begin to run.
     var lifetimeMilliseconds: Int64?
+    var unique: UniqueKey?
 
     init() {}
 
-    init(of job: NewJob) { lifetimeMilliseconds = job.lifetime?.milliseconds }
+    init(of job: NewJob) {
+        lifetimeMilliseconds = job.lifetime?.milliseconds
+        unique = job.unique
+    }
+
+    /// Whether the end of the job changes more than its record.
+    var belongings: Bool { unique != nil }
 
     /// As it stands in a record, without the two bytes of its length; empty when there is nothing to say.
     var bytes: [UInt8] {
@@ -20,6 +27,10 @@ struct JobExtension: Hashable {
         if let lifetimeMilliseconds {
             bytes += [Tag.lifetime.rawValue, 8]
             withUnsafeBytes(of: lifetimeMilliseconds.bigEndian) { bytes += $0 }
+        }
+        if let unique {
+            bytes += [Tag.unique.rawValue, UInt8(1 + unique.key.utf8.count), unique.mode.rawValue]
+            bytes += unique.key.utf8
         }
         return bytes
     }
@@ -36,6 +47,9 @@ struct JobExtension: Hashable {
             case .lifetime:
                 guard value.count == 8 else { return nil }
                 lifetimeMilliseconds = Int64(bigEndian: value.loadUnaligned(as: Int64.self))
+            case .unique:
+                guard let first = value.first, let mode = UniqueKey.Mode(rawValue: first) else { return nil }
+                unique = UniqueKey(String(decoding: value.dropFirst(), as: UTF8.self), mode)
             case nil: break
             }
             position = end

@@ -20,7 +20,7 @@ extension JobQueue {
         var isPaused = false
         for shard in 0..<configuration.shardCount {
             let answer = try await context.run(QueueScript.stats, queue, shard: shard, [])
-            guard let numbers = answer.array?.compactMap(\.integer), numbers.count == 17 else {
+            guard let numbers = answer.array?.compactMap(\.integer), numbers.count == 19 else {
                 throw .unexpected(QueueScript.stats)
             }
             var counts = QueueStats.Counts()
@@ -38,6 +38,8 @@ extension JobQueue {
             counts.failedTotal = Int(numbers[10])
             counts.diedTotal = Int(numbers[11])
             counts.expiredTotal = Int(numbers[13])
+            counts.cancelledTotal = Int(numbers[17])
+            counts.uniqueKeys = Int(numbers[18])
             if numbers[12] > 0 { counts.oldestReadyAge = .milliseconds(max(0, numbers[0] - numbers[12])) }
             shards.append(counts)
             if numbers[8] == 1 { isPaused = true }

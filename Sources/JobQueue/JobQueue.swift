@@ -16,6 +16,9 @@ package final class JobQueue {
     /// Called with jobs that were leased after their deadline, before they are dropped, so that the rows which owe them can
     /// be told first. When it throws, they are put off and come again. Without it they are dropped at once.
     package var onExpired: (@Loop ([LeasedJob]) async throws -> Void)?
+    /// Called with running jobs that somebody cancelled: end their runs, by the cancellation of their tasks, and say what you
+    /// like of them then; none of them runs again.
+    package var onCancelRequested: (@Loop (Lease, [String]) -> Void)?
     /// Called when a heartbeat was refused: another worker may run these jobs by now.
     package var onLeaseLost: (@Loop (Lease) -> Void)? {
         get { held.onLeaseLost }
@@ -39,6 +42,7 @@ package final class JobQueue {
         enqueues = EnqueueGatherer(context: context)
         guarded = GuardedGatherer(context: context)
         settles = SettleGatherer(context: context, enqueues: enqueues, held: held)
+        held.onCancel = { [weak self] lease, ids in self?.cancelRequested(lease, ids) }
     }
 
     /// Jobs that are leased and not settled yet, by this instance.
@@ -59,7 +63,12 @@ package final class JobQueue {
     /// The jobs of a shard are taken together, up to 1,000 at once; when this throws, those of some shards may have been
     /// taken. Repeating the whole is right then too.
     package func enqueue(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueOutcome] {
-        try await enqueues.enqueue(jobs)
+        try await enqueues.enqueue(jobs, areFollowUps: false)
+    }
+
+    /// As ``enqueue(_:)-([NewJob])``, for what follows from work that was done: no limit of a queue refuses it.
+    package func enqueueFollowUps(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueOutcome] {
+        try await enqueues.enqueue(jobs, areFollowUps: true)
     }
 
     // MARK: Settle

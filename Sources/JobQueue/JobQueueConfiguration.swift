@@ -16,6 +16,13 @@ package struct JobQueueConfiguration: Hashable, Sendable {
     ///
     /// An entry costs Redis some 100 bytes; twice this number may stand in each of ``shardCount`` shards.
     package var rememberedCount = 100_000
+    /// How many jobs a queue may have, waiting and running, before producers are refused; no limit by default.
+    ///
+    /// Each shard gets its part, so that the limit holds within the evenness of shards. Follow-ups, retries and redrives are
+    /// never refused.
+    package var lengthMax: [QueueName: Int] = [:]
+    /// How long a running job has to end after it was told of its cancellation: 0 to 1 h, default 10 s.
+    package var cancelGrace = Duration.seconds(10)
     /// How long an acknowledgement is repeated over lost connections before it is given up. Default 60 s.
     package var settlePatience = Duration.seconds(60)
     /// Who leases, for operators: host and process id by convention. Other letters than `[A-Za-z0-9._:@-]` become `_`.
@@ -50,7 +57,19 @@ package struct JobQueueConfiguration: Hashable, Sendable {
         if rememberedAge <= .zero || !(1...10_000_000).contains(rememberedCount) {
             problems.append("the memory of completed jobs must have an age and a number above zero")
         }
+        if lengthMax.values.contains(where: { !(1...QueueLimits.lengthMax).contains($0) }) {
+            problems.append("the length of a queue must be limited to 1 to \(QueueLimits.lengthMax) jobs")
+        }
+        if cancelGrace < .zero || cancelGrace > .seconds(3600) {
+            problems.append("the grace of a cancellation must be from 0 to 1 h")
+        }
         return problems
+    }
+
+    /// A shard's part of the limit of a queue; 0 for none.
+    func lengthMaxOfShard(_ queue: QueueName) -> Int {
+        guard let max = lengthMax[queue] else { return 0 }
+        return (max + shardCount - 1) / shardCount
     }
 
     /// The worker's name as it stands in a lease record: never empty, no spaces.

@@ -9,10 +9,13 @@ struct JobUses: OptionSet, Hashable {
     /// A deadline: a look at each record when it is leased.
     static let look = JobUses(rawValue: 1 << 1)
 
+    /// A unique key.
+    static let unique = JobUses(rawValue: 1 << 2)
+
     /// The options of an admission (`library/admit.lua`) into a queue.
     func options(of queue: QueueName) -> RedisArgument {
         if isEmpty { return queue.remembersCompletedJobs ? "1" : "0" }
-        let letters = (contains(.bands) ? "b" : "") + (contains(.look) ? "f" : "")
+        let letters = (contains(.bands) ? "b" : "") + (contains(.look) ? "f" : "") + (contains(.unique) ? "u" : "")
         return .string((queue.remembersCompletedJobs ? "1" : "0") + letters)
     }
 }
@@ -21,6 +24,7 @@ extension NewJob {
     var uses: JobUses {
         var uses: JobUses = priority == .normal ? [] : .bands
         if lifetime != nil { uses.insert(.look) }
+        if unique != nil { uses.insert(.unique) }
         return uses
     }
 }

@@ -19,6 +19,8 @@ package struct Settlement: Hashable, Sendable {
     package var stale: [String] = []
     /// Ids that ended dead by this call.
     package var died: [String] = []
+    /// Ids that ended cancelled by this call: they are not to run again.
+    package var cancelled: [String] = []
     /// The call was repeated after a lost reply: what is stale may have been settled by the first try.
     package var wasRepeated = false
 }

@@ -17,9 +17,12 @@ package struct LeasedJob: Sendable {
     package let priority: PriorityBand
     /// When it may not begin to run any more, in Redis' time; `nil` for never.
     package let deadline: EpochMilliseconds?
+    package let unique: UniqueKey?
     /// What went wrong before, oldest first, at most five.
     package let failures: [JobFailure]
     let digest: UInt64
+    /// Whether its end changes more than its record.
+    let hasBelongings: Bool
 
     package var queue: QueueName { lease.queue }
     package var shard: Int { lease.shard }
@@ -39,6 +42,8 @@ package struct LeasedJob: Sendable {
         traceContext = record.traceContext
         priority = record.priority
         deadline = record.deadline
+        unique = record.extent.unique
+        hasBelongings = record.extent.belongings
         failures = record.failures
         digest = record.digest
     }

@@ -22,6 +22,8 @@ package struct NewJob: Sendable {
     /// How long after its enqueueing, in Redis' time, a run may begin: 1 ms to a year, longer than the delay; for ever by
     /// default. A job that comes to be leased later is dropped (``JobQueue/onExpired``).
     package var lifetime: Duration?
+    /// What no other live job of the queue may have; nothing by default.
+    package var unique: UniqueKey?
     /// What two jobs of one id must share to be the same job; the payload by default. For payloads that also say when they
     /// were made, which differs each time.
     package var sameness: [UInt8]?
@@ -29,7 +31,7 @@ package struct NewJob: Sendable {
     package init(
         id: String, queue: QueueName, kind: String, payload: [UInt8], shardKey: String, delay: Duration = .zero,
         maxAttempts: Int = 10, traceContext: String? = nil, sameness: [UInt8]? = nil, priority: PriorityBand = .normal,
-        lifetime: Duration? = nil
+        lifetime: Duration? = nil, unique: UniqueKey? = nil
     ) {
         self.id = id
         self.queue = queue
@@ -42,12 +44,13 @@ package struct NewJob: Sendable {
         self.sameness = sameness
         self.priority = priority
         self.lifetime = lifetime
+        self.unique = unique
     }
 
     /// What forbids to enqueue it, in words; `nil` when nothing does. O(id)
     package func problem(payloadBytesMax: Int) -> String? {
         if !(1...QueueLimits.idBytesMax).contains(id.utf8.count) { return "the id must have 1 to 64 letters" }
-        if !id.utf8.allSatisfy({ $0.isASCIIAlphanumeric || $0 == 46 || $0 == 95 || $0 == 58 || $0 == 45 }) {
+        if !QueueLimits.isName(id) {
             return "the id may hold letters, digits, '.', '_', ':' and '-' only"
         }
         if !(1...QueueLimits.kindBytesMax).contains(kind.utf8.count) { return "the kind must have 1 to 64 letters" }
@@ -57,6 +60,7 @@ package struct NewJob: Sendable {
         if let lifetime, lifetime.milliseconds <= delay.milliseconds || lifetime > QueueLimits.delayMax {
             return "the lifetime must be longer than the delay, and at most 366 days"
         }
+        if let problem = unique?.problem { return problem }
         if let traceContext, traceContext.utf8.count > QueueLimits.traceContextBytesMax {
             return "the trace context is larger than 256 bytes"
         }

@@ -20,6 +20,10 @@ package enum QueueLimits {
     package static let leaseJobsMax = 500
     /// Acknowledgements that wait for the reply before them before they go out beside it.
     static let settleGatherMax = 256
+    /// Bytes of a unique key.
+    package static let uniqueKeyBytesMax = 64
+    /// Jobs a queue may be limited to.
+    package static let lengthMax = 100_000_000
     /// Bytes of a guard.
     package static let guardBytesMax = 64
     /// Guards of one generation in one shard: some 30 MB with what they name.
@@ -28,4 +32,9 @@ package enum QueueLimits {
     static let workerNameBytesMax = 80
     /// Dead letters of one page or one redrive script.
     package static let deadLettersPageMax = 200
+
+    /// Whether a text is made of the letters that ids and keys are made of.
+    static func isName(_ text: String) -> Bool {
+        text.utf8.allSatisfy { $0.isASCIIAlphanumeric || $0 == 46 || $0 == 95 || $0 == 58 || $0 == 45 }
+    }
 }

@@ -8,7 +8,7 @@ final class QueueMetrics {
 
     /// What may become of a job in a settlement, for the label `verdict`.
     enum Verdict: Int, CaseIterable {
-        case complete, retry, bury, giveBack, snooze, expire
+        case complete, retry, bury, giveBack, snooze, expire, cancel
 
         var label: String {
             switch self {
@@ -18,6 +18,7 @@ final class QueueMetrics {
             case .giveBack: "give_back"
             case .snooze: "snooze"
             case .expire: "expire"
+            case .cancel: "cancel"
             }
         }
     }
@@ -25,6 +26,8 @@ final class QueueMetrics {
     let added: [Counter.Series]
     let repeated: [Counter.Series]
     let conflicts: [Counter.Series]
+    let duplicates: [Counter.Series]
+    let refused: [Counter.Series]
     let leased: [Counter.Series]
     let stale: [Counter.Series]
     let died: [Counter.Series]
@@ -43,6 +46,8 @@ final class QueueMetrics {
         added = series(enqueued, "added")
         repeated = series(enqueued, "exists")
         conflicts = series(enqueued, "conflict")
+        duplicates = series(enqueued, "duplicate")
+        refused = series(enqueued, "full")
         leased = series(Counter("queue_jobs_leased_total", "Jobs leased.", labels: ["queue"]))
         let settled = Counter(
             "queue_jobs_settled_total", "Attempts ended, as Redis confirmed.", labels: ["queue", "verdict"])

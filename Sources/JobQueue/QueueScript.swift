@@ -12,6 +12,8 @@ enum QueueScript {
     static let settle = make("settle")
     static let extend = make("extend")
     static let tick = make("tick")
+    static let cancel = make("cancel")
+    static let cancelLeased = make("cancel_leased")
     static let pause = make("pause")
     static let stats = make("stats")
     static let find = make("find")

@@ -17,6 +17,8 @@ package struct QueueStats: Hashable, Sendable {
         package var leases = 0
         /// Dead and quarantined.
         package var dead = 0
+        /// Unique keys that jobs have.
+        package var uniqueKeys = 0
         /// Ids remembered after their end.
         package var remembered = 0
         /// Since the queue was made, or Redis lost its data.
@@ -24,6 +26,7 @@ package struct QueueStats: Hashable, Sendable {
         package var failedTotal = 0
         package var diedTotal = 0
         package var expiredTotal = 0
+        package var cancelledTotal = 0
         /// Age of the job that is next.
         package var oldestReadyAge: Duration?
     }
@@ -52,6 +55,8 @@ package struct QueueStats: Hashable, Sendable {
             sum.failedTotal += counts.failedTotal
             sum.diedTotal += counts.diedTotal
             sum.expiredTotal += counts.expiredTotal
+            sum.cancelledTotal += counts.cancelledTotal
+            sum.uniqueKeys += counts.uniqueKeys
             if let age = counts.oldestReadyAge { sum.oldestReadyAge = max(age, sum.oldestReadyAge ?? .zero) }
         }
     }

@@ -60,12 +60,25 @@ final class SettleGatherer {
             jobs.map { SettleEntry(call: call, id: $0.id, lease: $0.lease, digest: $0.digest, ending: .expire) }, call)
     }
 
+    /// Takes a lease away from jobs whose cancellation was not heeded in time.
+    func cancel(_ ids: [String], _ lease: Lease) async throws(QueueError) -> Settlement {
+        let call = SettleCall(count: ids.count)
+        return try await settle(
+            ids.map { SettleEntry(call: call, id: $0, lease: lease, digest: 0, ending: .cancel) }, call)
+    }
+
     private func settle(_ entries: [SettleEntry], _ call: SettleCall) async throws(QueueError) -> Settlement {
         for entry in entries {
+            guard held.claim(entry) else {
+                call.settlement.stale.append(entry.id)
+                call.answer()
+                continue
+            }
             let lane = entry.lease.shard * Self.queueCount + entry.lease.queue.ordinal
             lanes[lane].pending.append(entry)
             wakeUp(lane)
         }
+        if call.isAnswered { return call.settlement }
         await withCheckedContinuation { call.continuation = $0 }
         if let error = call.error { throw error }
         return call.settlement
@@ -83,6 +96,7 @@ final class SettleGatherer {
 
     private func entry(for job: LeasedJob, _ verdict: JobVerdict, of call: SettleCall) -> SettleEntry {
         var entry = SettleEntry(call: call, id: job.id, lease: job.lease, digest: job.digest, ending: .complete)
+        entry.hasBelongings = job.hasBelongings
         switch verdict {
         case .complete(let followUps):
             guard !context.configuration.faults.contains(.dropFollowUps) else { break }
@@ -180,7 +194,7 @@ final class SettleGatherer {
 
     private func take(_ answer: RedisValue, for request: SettleRequest, wasRepeated: Bool) throws(QueueError) {
         guard let stale = answer[0]?.array, let died = answer[1]?.array, let codes = answer[4]?.array,
-            stale.count % 2 == 0, codes.count == request.followUpQueues.count
+            let cancelled = answer[5]?.array, stale.count % 2 == 0, codes.count == request.followUpQueues.count
         else { throw .unexpected(QueueScript.settle) }
         var staleEntries: Set<Int> = []
         for index in stride(from: 0, to: stale.count, by: 2) {
@@ -190,12 +204,18 @@ final class SettleGatherer {
             staleEntries.insert(entry)
         }
         let diedIDs = Set(died.compactMap(\.string))
+        let cancelledIDs = Set(cancelled.compactMap(\.string))
         var counts = Array(repeating: 0, count: QueueMetrics.Verdict.allCases.count)
         var farFollowUps: [NewJob] = []
         for (index, entry) in request.entries.enumerated() {
             if wasRepeated { entry.call.settlement.wasRepeated = true }
             if staleEntries.contains(index) {
                 entry.call.settlement.stale.append(entry.id)
+                continue
+            }
+            if !cancelledIDs.isEmpty, cancelledIDs.contains(entry.id) {
+                counts[QueueMetrics.Verdict.cancel.rawValue] += 1
+                entry.call.settlement.cancelled.append(entry.id)
                 continue
             }
             counts[entry.ending.verdict.rawValue] += 1
@@ -223,9 +243,11 @@ final class SettleGatherer {
     private func noteConflicts(_ codes: [UInt8], _ queue: QueueName) {
         let added = codes.count { $0 == UInt8(ascii: "a") }
         let unwanted = codes.count { $0 == UInt8(ascii: "-") }
+        let duplicates = codes.count { $0 == UInt8(ascii: "u") }
         let conflicts = codes.count { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
         context.metrics.added[queue.ordinal].add(added)
-        context.metrics.repeated[queue.ordinal].add(codes.count - added - conflicts - unwanted)
+        context.metrics.repeated[queue.ordinal].add(codes.count - added - conflicts - duplicates - unwanted)
+        context.metrics.duplicates[queue.ordinal].add(duplicates)
         guard conflicts > 0 else { return }
         context.metrics.conflicts[queue.ordinal].add(conflicts)
         context.log.error(
@@ -236,7 +258,7 @@ final class SettleGatherer {
     /// Follow-ups of other shards: a hint, since the row that owes them is found by the sweep.
     private func enqueueFar(_ jobs: [NewJob]) async {
         do throws(QueueError) {
-            let outcomes = try await enqueues.enqueue(jobs)
+            let outcomes = try await enqueues.enqueue(jobs, areFollowUps: true)
             let conflicts = outcomes.count { if case .conflict = $0 { true } else { false } }
             if conflicts > 0 {
                 context.log.error("follow-ups have the ids of other jobs", ["job.count": .int(conflicts)])

@@ -12,6 +12,8 @@ final class SettleCall {
 
     init(count: Int) { missing = count }
 
+    var isAnswered: Bool { missing == 0 }
+
     func answer() {
         missing -= 1
         if missing == 0 { continuation?.resume() }
@@ -27,6 +29,7 @@ struct SettleEntry {
         case giveBack
         case snooze(Int64)
         case expire
+        case cancel
 
         var verdict: QueueMetrics.Verdict {
             switch self {
@@ -36,6 +39,7 @@ struct SettleEntry {
             case .giveBack: .giveBack
             case .snooze: .snooze
             case .expire: .expire
+            case .cancel: .cancel
             }
         }
     }
@@ -45,10 +49,17 @@ struct SettleEntry {
     let lease: Lease
     let digest: UInt64
     var ending: Ending
+    /// Whether the end of the job changes more than its record.
+    var hasBelongings = false
     /// Follow-ups that the acknowledgement itself carries.
     var nearFollowUps: [NewJob] = []
     /// Follow-ups of other shards.
     var farFollowUps: [NewJob] = []
+
+    /// Whether it is one of those that Redis ends all at once.
+    var isPlain: Bool {
+        if case .complete = ending { !hasBelongings } else { false }
+    }
 }
 
 /// The arguments of one settle script, grouped by lease as it wants them; all entries are of one queue and shard.
@@ -99,17 +110,14 @@ struct SettleRequest {
     private mutating func append(_ group: [Int], remembers: Bool) {
         let lease = entries[group[0]].lease
         var completed = 0
-        for index in group { if case .complete = entries[index].ending { completed += 1 } }
+        for index in group where entries[index].isPlain { completed += 1 }
         arguments.append(.integer(lease.fence))
         arguments.append(.string(Lease.text(ofToken: lease.token)))
         arguments.append(RedisArgument(completed))
         arguments.append(RedisArgument(group.count - completed))
-        for index in group {
-            if case .complete = entries[index].ending { arguments.append(.string(entries[index].id)) }
-        }
+        for index in group where entries[index].isPlain { arguments.append(.string(entries[index].id)) }
         if remembers {
-            for index in group {
-                guard case .complete = entries[index].ending else { continue }
+            for index in group where entries[index].isPlain {
                 arguments.append(.bytes(JobRecord.bytes(ofDigest: entries[index].digest)))
             }
         }
@@ -117,12 +125,14 @@ struct SettleRequest {
         for index in group {
             let entry = entries[index]
             switch entry.ending {
-            case .complete: continue
+            case .complete:
+                if entry.hasBelongings { append(entry.id, "c", 0, "") }
             case .retry(let delay, let error): append(entry.id, "r", delay, error)
             case .bury(let reason): append(entry.id, "b", 0, reason)
             case .giveBack: append(entry.id, "g", 0, "")
             case .snooze(let delay): append(entry.id, "s", delay, "")
             case .expire: append(entry.id, "e", 0, "")
+            case .cancel: append(entry.id, "x", 0, "")
             }
         }
     }

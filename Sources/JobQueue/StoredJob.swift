@@ -22,6 +22,7 @@ package struct StoredJob: Sendable {
     package let priority: PriorityBand
     /// When it may not begin to run any more, in Redis' time; `nil` for never.
     package let deadline: EpochMilliseconds?
+    package let unique: UniqueKey?
     package let failures: [JobFailure]
     /// The fence of its lease and who holds it, of a leased job.
     package let fence: Int64?
@@ -46,6 +47,7 @@ package struct StoredJob: Sendable {
         traceContext = record?.traceContext
         priority = record?.priority ?? .normal
         deadline = record?.deadline
+        unique = record?.extent.unique
         failures = record?.failures ?? []
         self.fence = fence
         self.worker = worker

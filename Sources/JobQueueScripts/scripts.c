@@ -9,6 +9,9 @@ static const unsigned char admit_lua[] = {
 static const unsigned char common_lua[] = {
 #embed "library/common.lua"
 };
+static const unsigned char ends_lua[] = {
+#embed "library/ends.lua"
+};
 static const unsigned char leases_lua[] = {
 #embed "library/leases.lua"
 };
@@ -20,6 +23,12 @@ static const unsigned char records_lua[] = {
 };
 static const unsigned char upkeep_lua[] = {
 #embed "library/upkeep.lua"
+};
+static const unsigned char cancel_lua[] = {
+#embed "operations/cancel.lua"
+};
+static const unsigned char cancel_leased_lua[] = {
+#embed "operations/cancel_leased.lua"
 };
 static const unsigned char dead_lua[] = {
 #embed "operations/dead.lua"
@@ -61,10 +70,13 @@ static const unsigned char tick_lua[] = {
 static const JobQueueScriptFile files[] = {
     {"admit", admit_lua, sizeof admit_lua},
     {"common", common_lua, sizeof common_lua},
+    {"ends", ends_lua, sizeof ends_lua},
     {"leases", leases_lua, sizeof leases_lua},
     {"places", places_lua, sizeof places_lua},
     {"records", records_lua, sizeof records_lua},
     {"upkeep", upkeep_lua, sizeof upkeep_lua},
+    {"cancel", cancel_lua, sizeof cancel_lua},
+    {"cancel_leased", cancel_leased_lua, sizeof cancel_leased_lua},
     {"dead", dead_lua, sizeof dead_lua},
     {"discard", discard_lua, sizeof discard_lua},
     {"enqueue", enqueue_lua, sizeof enqueue_lua},

@@ -44,7 +44,7 @@ struct ModelWalk {
     enum Sight: CaseIterable {
         case added, conflict, leasedAlone, stale, died, quarantined, redriven, restarted, held
         // Not in plain walks.
-        case otherPriority, expired
+        case otherPriority, expired, duplicate, full, cancelled
     }
 
     private let fixture: QueueFixture
@@ -70,7 +70,7 @@ struct ModelWalk {
     private var context: QueueContext { fixture.queue.context }
 
     var hasSeenAll: Bool {
-        let rare: Set<Sight> = isPlain ? [.otherPriority, .expired] : []
+        let rare: Set<Sight> = isPlain ? [.otherPriority, .expired, .duplicate, .full, .cancelled] : []
         return seen.union(rare).count == Sight.allCases.count
     }
 
@@ -87,6 +87,7 @@ struct ModelWalk {
         case 92..<95: return try await operate()
         case 95..<97: return try await pause()
         case 97: return restart()
+        case 98 where !isPlain: return try await cancel()
         default: return try await wait()
         }
     }
@@ -96,25 +97,32 @@ struct ModelWalk {
         let news = jobs.map { job in
             NewJob.test(
                 job.id, name, payload: job.payload, maxAttempts: job.maxAttempts, priority: job.priority,
-                lifetime: job.lifetime.map { .milliseconds($0) })
+                lifetime: job.lifetime.map { .milliseconds($0) }, unique: job.unique)
         }
+        let lengthMax = !isPlain && chance(20) ? Int.random(in: 1...30, using: &random) : 0
         let uses = news.reduce(into: JobUses()) { $0.formUnion($1.uses) }
         if uses.contains(.bands) { seen.insert(.otherPriority) }
-        var arguments: [RedisArgument] = ["0", RedisArgument(jobs.count), uses.options(of: name)]
+        var arguments: [RedisArgument] = [
+            "0", RedisArgument(jobs.count), uses.options(of: name), RedisArgument(lengthMax),
+        ]
         for (job, new) in zip(jobs, news) {
             arguments += [.string(job.id), .integer(job.delay), .bytes(JobRecord.body(of: new))]
         }
-        let codes = try await context.run(QueueScript.enqueue, name, shard: 0, arguments)[0]?.string ?? ""
+        let answer = try await context.run(QueueScript.enqueue, name, shard: 0, arguments)[0]
+        let codes = answer?.string ?? answer?[0]?.string ?? ""
         // The script's time stands in the records it made.
         var now: Int64 = 0
-        if let index = codes.utf8.firstIndex(of: UInt8(ascii: "a")) {
+        // One that another of the call replaced has none, but the last one that was added has.
+        if let index = codes.utf8.lastIndex(of: UInt8(ascii: "a")) {
             let added = jobs[codes.utf8.distance(from: codes.startIndex, to: index)]
             let bytes = try await fixture.connection.command(["HGET", fixture.key("jobs", name), .string(added.id)])
                 .bytes
             now = JobRecord(bytes ?? [])?.enqueuedAt.rawValue ?? 0
             seen.insert(.added)
         }
-        let expected = model.enqueue(jobs, now: now)
+        let expected = model.enqueue(jobs, now: now, lengthMax: lengthMax)
+        if codes.contains("u") { seen.insert(.duplicate) }
+        if codes.contains("o") { seen.insert(.full) }
         if expected != codes { throw TestSupportError("enqueue answered \(codes), not \(expected)") }
         if codes != codes.lowercased() { seen.insert(.conflict) }
         return "enqueue \(jobs)"
@@ -125,10 +133,15 @@ struct ModelWalk {
         var job = QueueModel.New(
             id: "job-\(steps / 40)-\(Int.random(in: 0..<15, using: &random))",
             payload: chance(90) ? "payload" : "other", delay: delay, maxAttempts: Int.random(in: 1...3, using: &random),
-            priority: .normal, lifetime: nil)
+            priority: .normal, lifetime: nil, unique: nil)
         guard !isPlain else { return job }
         if chance(50) { job.priority = PriorityBand.allCases.randomElement(using: &random) ?? .normal }
         if chance(20) { job.lifetime = delay + Int64.random(in: 1...200, using: &random) }
+        if chance(25) {
+            job.unique = UniqueKey(
+                "key-\(Int.random(in: 0..<5, using: &random))",
+                UniqueKey.Mode.allCases.randomElement(using: &random) ?? .reject)
+        }
         return job
     }
 
@@ -170,6 +183,7 @@ struct ModelWalk {
         for id in lease.ids where chance(80) {
             switch Int.random(in: 0..<(isPlain ? 10 : 11), using: &random) {
             case 10: others.append((id, .expire))
+            case 0..<5 where model.jobs[id]?.unique != nil: others.append((id, .complete))
             case 0..<5: completed.append(id)
             case 5, 6: others.append((id, .retry(delay: chance(50) ? 0 : Int64.random(in: 1...20, using: &random))))
             case 7: others.append((id, .bury))
@@ -192,7 +206,8 @@ struct ModelWalk {
             let (letter, delay): (RedisArgument, Int64) =
                 switch verdict {
                 case .retry(let delay): ("r", delay)
-                case .bury, .complete: ("b", 0)
+                case .bury: ("b", 0)
+                case .complete: ("c", 0)
                 case .giveBack: ("g", 0)
                 case .expire: ("e", 0)
                 case .snooze(let delay): ("s", delay)
@@ -235,7 +250,7 @@ struct ModelWalk {
         let score = try await fixture.connection.command([
             "ZSCORE", fixture.key("expiries", name), .integer(lease.fence),
         ])
-        guard answer.string == "+", let expiry = score.integer else { throw TestSupportError("not extended") }
+        guard answer[0]?.string == "+", let expiry = score.integer else { throw TestSupportError("not extended") }
         model.extend(lease.fence, now: expiry - model.leaseMilliseconds)
         return "extend \(lease.fence)"
     }
@@ -251,6 +266,14 @@ struct ModelWalk {
         _ = try await context.run(QueueScript.discard, name, shard: 0, ["1", .string(id)])
         model.delete(id)
         return "delete \(id)"
+    }
+
+    private mutating func cancel() async throws -> String {
+        guard let id = model.jobs.keys.sorted().randomElement(using: &random) else { return "nothing to cancel" }
+        _ = try await context.run(QueueScript.cancel, name, shard: 0, [.string(id), "1"])
+        model.cancel(id)
+        if model.jobs[id] == nil || model.jobs[id]?.isCancelled == true { seen.insert(.cancelled) }
+        return "cancel \(id)"
     }
 
     private mutating func pause() async throws -> String {
@@ -293,6 +316,7 @@ struct ModelWalk {
         var found = QueueModel(leaseMilliseconds: model.leaseMilliseconds, crashesMax: model.crashesMax)
         // All of it in one round trip.
         async let ready = fixture.strings("LRANGE", fixture.key("ready", name), 0, -1)
+        async let uniqueFields = fixture.strings("HGETALL", fixture.key("unique", name))
         async let urgent = fixture.strings("LRANGE", fixture.key("urgent", name), 0, -1)
         async let high = fixture.strings("LRANGE", fixture.key("high", name), 0, -1)
         async let low = fixture.strings("LRANGE", fixture.key("low", name), 0, -1)
@@ -312,6 +336,8 @@ struct ModelWalk {
             found.ready[priority] = ids
         }
         found.isBanded = model.isBanded
+        let keys = try await uniqueFields
+        for index in stride(from: 0, to: keys.count, by: 2) { found.unique[keys[index]] = keys[index + 1] }
         found.alone = try await alone
         found.scheduled = try await scheduled
         found.dead = try await dead
@@ -352,6 +378,7 @@ struct ModelWalk {
                 crashes: record.crashes, maxAttempts: record.maxAttempts,
                 failures: record.failures.count == 5 ? max(5, known?.failures ?? 5) : record.failures.count,
                 isQuarantined: record.isQuarantined, priority: record.priority, deadline: record.deadline?.rawValue,
+                unique: record.extent.unique, isCancelled: bytes[9] & 4 != 0,
                 diedAlone: known?.diedAlone ?? false)
         }
     }

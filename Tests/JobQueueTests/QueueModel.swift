@@ -13,6 +13,9 @@ struct QueueModel: Equatable {
         var isQuarantined = false
         var priority = PriorityBand.normal
         var deadline: Int64?
+        var unique: UniqueKey?
+        /// It waits in a list, or runs, and is not to run again.
+        var isCancelled = false
         /// It died while it was a suspect.
         var diedAlone = false
     }
@@ -35,6 +38,7 @@ struct QueueModel: Equatable {
         var maxAttempts: Int
         var priority: PriorityBand
         var lifetime: Int64?
+        var unique: UniqueKey?
     }
 
     let leaseMilliseconds: Int64
@@ -57,27 +61,44 @@ struct QueueModel: Equatable {
     var isPaused = false
     /// Whether any job was ever of another priority than normal.
     var isBanded = false
+    /// Unique keys and the jobs that have them.
+    var unique: [String: String] = [:]
 
     // MARK: Enqueue
 
     /// The code of each job, as the script gives it.
     mutating func enqueue(
-        _ new: [New], now: Int64
+        _ new: [New], now: Int64, lengthMax: Int = 0
     ) -> String {
         var codes = ""
         let before = self
-        for job in new {
+        var taken = planUnique(new)
+        var room = lengthMax == 0 ? Int.max : lengthMax - jobs.count + dead.count
+        for id in taken.ends { cancel(id) }
+        for (index, job) in new.enumerated() {
             let code: String
-            if let found = jobs[job.id] {
+            if let found = before.jobs[job.id] ?? jobs[job.id] {
                 let state = before.jobs[job.id] == nil ? "l" : before.state(of: job.id)
                 code = found.payload == job.payload ? state : state.uppercased()
-            } else if let entry = remembered[job.id] {
+            } else if let entry = before.remembered[job.id] {
                 code = entry.dropLast() == job.payload ? String(entry.suffix(1)) : entry.suffix(1).uppercased()
+            } else if let first = taken.again[index] {
+                code = String(Array(codes)[first])
+            } else if taken.refused.contains(index) {
+                code = "u"
+            } else if room <= 0, !taken.replacing.contains(index) {
+                code = "o"
+            } else if let later = taken.replaced[index] {
+                code = "a"
+                if !taken.replacing.contains(index) { room -= 1 }
+                taken.replacing.insert(later)
             } else {
                 code = "a"
+                if !taken.replacing.contains(index) { room -= 1 }
+                if let unique = job.unique { self.unique[unique.key] = job.id }
                 jobs[job.id] = Job(
                     payload: job.payload, maxAttempts: job.maxAttempts, priority: job.priority,
-                    deadline: job.lifetime.map { now + $0 })
+                    deadline: job.lifetime.map { now + $0 }, unique: job.unique)
                 if job.delay > 0 {
                     scheduled[member(job.id, isAlone: false)] = now + job.delay
                     if check == 0 || now + job.delay < check { check = now + job.delay }
@@ -91,7 +112,78 @@ struct QueueModel: Equatable {
         return codes
     }
 
+    private struct Taken {
+        var refused: Set<Int> = []
+        var replaced: [Int: Int] = [:]
+        var again: [Int: Int] = [:]
+        var replacing: Set<Int> = []
+        var ends: [String] = []
+    }
+
+    /// What becomes of unique keys: as the jobs are before the call.
+    private func planUnique(_ new: [New]) -> Taken {
+        var taken = Taken()
+        var mine: [String: Int] = [:]
+        for (index, job) in new.enumerated() {
+            guard jobs[job.id] == nil, remembered[job.id] == nil else { continue }
+            if new.contains(where: { $0.unique != nil }),
+                let first = new[..<index].firstIndex(where: { $0.id == job.id })
+            {
+                taken.again[index] = first
+                continue
+            }
+            guard let unique = job.unique else { continue }
+            let earlier = mine[unique.key]
+            let holder = earlier == nil ? holder(of: unique.key) : nil
+            if unique.mode == .reject, earlier != nil || holder != nil {
+                taken.refused.insert(index)
+                continue
+            }
+            if let earlier {
+                taken.replaced[earlier] = index
+            } else if let holder, unique.mode == .replace || state(of: holder) == "s" {
+                taken.ends.append(holder)
+                taken.replacing.insert(index)
+            }
+            mine[unique.key] = index
+        }
+        return taken
+    }
+
+    private func holder(of key: String) -> String? {
+        guard let id = unique[key], let job = jobs[id], job.unique?.key == key, !job.isCancelled, dead[id] == nil
+        else { return nil }
+        return id
+    }
+
+    mutating func cancel(_ id: String) {
+        guard let job = jobs[id], dead[id] == nil, !job.isCancelled else { return }
+        remembered[id] = job.payload + "x"
+        for name in [member(id, isAlone: false), "!" + id] where scheduled.removeValue(forKey: name) != nil {
+            end(id)
+            return
+        }
+        jobs[id]?.isCancelled = true
+    }
+
+    /// The job is gone, and its key is free.
+    private mutating func end(_ id: String) {
+        release(id)
+        jobs[id] = nil
+    }
+
+    private mutating func release(_ id: String) {
+        if let key = jobs[id]?.unique?.key, unique[key] == id { unique[key] = nil }
+    }
+
+    private mutating func dropCancelled(_ ids: [String]) -> [String] {
+        let cancelled = ids.filter { jobs[$0]?.isCancelled == true }
+        for id in cancelled { end(id) }
+        return ids.filter { !cancelled.contains($0) }
+    }
+
     private func state(of id: String) -> String {
+        if jobs[id]?.isCancelled == true { return "x" }
         if dead[id] != nil { return jobs[id]?.isQuarantined == true ? "q" : "d" }
         return scheduled[member(id, isAlone: false)] != nil || scheduled["!" + id] != nil ? "s" : "l"
     }
@@ -119,11 +211,12 @@ struct QueueModel: Equatable {
         var ids: [String] = []
         var isAlone = false
         if mayTakeAlone, !alone.isEmpty {
-            ids = [alone.removeFirst()]
-            isAlone = true
-        } else {
+            ids = dropCancelled([alone.removeFirst()])
+            isAlone = !ids.isEmpty
+        }
+        if ids.isEmpty {
             let next = self.run == run ? fence + 1 : Swift.max(fence + 1, now << 11)
-            ids = takeReady(fence: next, max: max)
+            ids = dropCancelled(takeReady(fence: next, max: max))
         }
         guard !ids.isEmpty else { return nil }
         fence = self.run == run ? fence + 1 : Swift.max(fence + 1, now << 11)
@@ -198,6 +291,10 @@ struct QueueModel: Equatable {
     }
 
     private mutating func crash(_ id: String, now: Int64) {
+        if jobs[id]?.isCancelled == true {
+            alone.append(id)
+            return
+        }
         jobs[id]?.crashes += 1
         jobs[id]?.failures += 1
         guard let job = jobs[id], job.crashes >= crashesMax else {
@@ -206,6 +303,7 @@ struct QueueModel: Equatable {
         }
         jobs[id]?.isQuarantined = true
         jobs[id]?.diedAlone = true
+        release(id)
         dead[id] = now
     }
 
@@ -229,11 +327,14 @@ struct QueueModel: Equatable {
             switch verdict {
             case .complete:
                 remembered[id] = (jobs[id]?.payload ?? "") + "c"
-                jobs[id] = nil
+                end(id)
             case .expire:
                 remembered[id] = (jobs[id]?.payload ?? "") + "e"
-                jobs[id] = nil
+                end(id)
             case .giveBack: givenBack.append(id)
+            case .snooze where jobs[id]?.isCancelled == true, .bury where jobs[id]?.isCancelled == true,
+                .retry where jobs[id]?.isCancelled == true:
+                end(id)
             case .snooze(let delay): schedule(id, delay, isAlone: lease.isAlone, now: now)
             case .bury, .retry:
                 jobs[id]?.attempt += 1
@@ -242,6 +343,7 @@ struct QueueModel: Equatable {
                     schedule(id, delay, isAlone: lease.isAlone, now: now)
                 } else {
                     jobs[id]?.diedAlone = lease.isAlone
+                    release(id)
                     dead[id] = now
                     died.insert(id)
                 }
@@ -269,10 +371,15 @@ struct QueueModel: Equatable {
     // MARK: Operators
 
     mutating func redrive(_ id: String) {
-        guard dead.removeValue(forKey: id) != nil, let job = jobs[id] else { return }
+        guard dead[id] != nil, let job = jobs[id] else { return }
+        if let unique = job.unique {
+            guard holder(of: unique.key) == nil else { return }
+            self.unique[unique.key] = id
+        }
+        dead[id] = nil
         jobs[id] = Job(
             payload: job.payload, maxAttempts: job.maxAttempts, failures: job.failures, priority: job.priority,
-            deadline: job.deadline)
+            deadline: job.deadline, unique: job.unique)
         if job.diedAlone { alone.append(id) } else { putReady(id) }
     }
 

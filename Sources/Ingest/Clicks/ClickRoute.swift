@@ -121,17 +121,7 @@ final class ClickRoute {
     /// Enqueues it; a duplicate as such. The first click's id where it is one.
     private func enqueue(_ click: inout Click) async throws(IngestRefusal) -> UUID? {
         do throws(QueueError) {
-            guard click.status == .valid, let visitor = Self.visitor(click) else {
-                _ = try await queue.enqueue(click.job())
-                return nil
-            }
-            let outcome = try await queue.enqueue(
-                click.job(), ifFirstOf: visitor, within: IngestLimits.duplicateWindow)
-            guard case .seen(let first) = outcome, let original = UUID(first) else { return nil }
-            click.status = .duplicate
-            click.originalID = original
-            _ = try await queue.enqueue(click.job())
-            return original
+            if case .taken(let original) = try await offer(&click) { return original }
         } catch {
             switch error {
             case .outOfMemory: throw .storeFull
@@ -140,6 +130,24 @@ final class ClickRoute {
                 log.error("a click could not be enqueued", ["error": .error(error)])
                 throw .storeUnavailable
             }
+        }
+        throw .queueTooLong
+    }
+
+    private enum Offer { case taken(original: UUID?), full }
+
+    private func offer(_ click: inout Click) async throws(QueueError) -> Offer {
+        guard click.status == .valid, let visitor = Self.visitor(click) else {
+            return try await queue.enqueue(click.job()) == .full ? .full : .taken(original: nil)
+        }
+        switch try await queue.enqueue(click.job(), ifFirstOf: visitor, within: IngestLimits.duplicateWindow) {
+        case .enqueued: return .taken(original: nil)
+        case .full: return .full
+        case .seen(let first):
+            guard let original = UUID(first) else { return .taken(original: nil) }
+            click.status = .duplicate
+            click.originalID = original
+            return try await queue.enqueue(click.job()) == .full ? .full : .taken(original: original)
         }
     }
 

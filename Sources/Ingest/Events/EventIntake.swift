@@ -52,7 +52,8 @@ final class EventIntake {
             switch answer {
             case .added: break
             case .exists: outcomes[index] = .accepted(accepted, isDuplicate: true)
-            case .conflict: outcomes[index] = .refused(Self.reused)
+            case .conflict, .duplicate: outcomes[index] = .refused(Self.reused)
+            case .full: outcomes[index] = .refused(.queueTooLong)
             }
         }
         count(outcomes)

@@ -1,19 +1,59 @@
 -- Takes new jobs into a queue: first looks (plan_admission), then writes (admit).
 --
--- Codes, one letter for each job: "a" added, "-" not wanted (its parent's lease is stale), else the state of the job
+-- Codes, one letter for each job: "a" added, "-" not wanted (its parent's lease is stale), "o" refused since the queue is
+-- full, "u" refused since another job has its unique key, else the state of the job
 -- found with this id: l live (ready or leased), s scheduled, d dead, q quarantined, c completed, x cancelled, e expired;
 -- the capital letter when its digest is another.
 local function state_of(queue, id, record)
+  if has_flag(record_flags(record), CANCELLED) then return 'x' end
   if call('ZSCORE', queue.dead, id) then return record_is_quarantined(record) and 'q' or 'd' end
-  if call('ZSCORE', queue.scheduled, scheduled_member(id, record_flags(record), false)) then return 's' end
-  if call('ZSCORE', queue.scheduled, '!' .. id) then return 's' end
-  return 'l'
+  return scheduled_as(queue, id, record) and 's' or 'l'
+end
+
+-- What becomes of the unique keys of the jobs that `is_new` says may be added: refused and why, which of them another one
+-- of this call replaces, whom they cancel, and the keys' new jobs. A holder that `ending` names ends in this call.
+-- O(log n) for each
+local function plan_unique(queue, ids, bodies, is_new, ending)
+  local plan = { refused = {}, replaced = {}, replaces = {}, ends = {}, keys = {}, again = {} }
+  local mine, seen = {}, {}
+  for index, id in ipairs(ids) do
+    local may_be = is_new(index)
+    -- The same job twice in a call: what becomes of the first becomes of the second.
+    if may_be then plan.again[index], seen[id] = seen[id], seen[id] or index end
+    local field = may_be and not plan.again[index] and record_extension('12345678' .. bodies(index))[UNIQUE]
+    if field then
+      local mode, key = string.byte(field), string.sub(field, 2)
+      local earlier = mine[key]
+      local holder, record
+      if not earlier then holder, record = unique_holder(queue, key) end
+      if holder and ending and ending[holder] then holder = nil end
+      if mode == REJECT and (earlier or holder) then
+        plan.refused[index] = earlier and ids[earlier] or holder
+      else
+        if earlier then
+          plan.replaced[earlier] = index
+        elseif holder and (mode == REPLACE or scheduled_as(queue, holder, record)) then
+          plan.ends[#plan.ends + 1] = { holder, record }
+          plan.replaces[index] = true
+        end
+        mine[key], plan.keys[key] = index, id
+      end
+    end
+  end
+  return plan
+end
+
+-- How many more jobs a queue takes from producers: those that wait or run count, dead ones do not. O(1)
+local function room_in(queue, length_max)
+  if length_max == 0 then return nil end
+  return length_max - call('HLEN', queue.jobs) + call('ZCARD', queue.dead)
 end
 
 -- ARGV from `first`, `stride` values a job: id, delay in ms, record without its first 8 bytes, [the parent's id].
 -- `options` are a digit, 1 when the queue remembers completed jobs, and the letters of `meta.uses` that these jobs need.
--- O(1) for each job
-local function plan_admission(queue, first, count, stride, options, skip_digest, stale, now)
+-- `length_max` is the number of jobs beyond which producers are refused; 0 for none.
+-- O(1) for each job, O(log n) for one with a unique key
+local function plan_admission(queue, first, count, stride, options, length_max, skip_digest, stale, now, ending)
   local remembers, uses = string.byte(options) == 49, string.sub(options, 2)
   local has_bands = uses_bands(uses)
   -- Locals are quicker than the globals they stand for, and this loop is most of what an enqueue costs.
@@ -25,6 +65,15 @@ local function plan_admission(queue, first, count, stride, options, skip_digest,
   local earlier = remembers and call('HMGET', queue.done[2], unpack(ids))
   local records, ready, scheduled, codes, earliest, bands = {}, {}, {}, {}, 0, {}
   local stamp = struct.pack('>I8', now)
+  local room = room_in(queue, length_max)
+  local unique, holders = nil, {}
+  if string.find(uses, 'u', 1, true) then
+    unique = plan_unique(queue, ids, function(index) return arguments[first + (index - 1) * stride + 2] end,
+      function(index)
+        if stale and stale[arguments[first + (index - 1) * stride + 3]] then return false end
+        return not found[index] and not (recent and (recent[index] or earlier[index]))
+      end, ending)
+  end
   -- Body of each id that this call adds.
   local added = {}
   for index = 1, count do
@@ -45,8 +94,24 @@ local function plan_admission(queue, first, count, stride, options, skip_digest,
       end
       local differs = digest ~= string.sub(body, 8, 15) and not skip_digest
       codes[index] = differs and string.upper(state) or state
+    elseif unique and unique.again[index] then
+      local before = unique.again[index]
+      codes[index] = codes[before]
+      if codes[before] == 'u' then holders[#holders + 1] = unique.refused[before] end
+    elseif unique and unique.refused[index] then
+      codes[index] = 'u'
+      holders[#holders + 1] = unique.refused[index]
+    elseif room and room <= 0 and not (unique and unique.replaces[index]) then
+      codes[index] = 'o'
+      if unique then unique.refused[id] = true end
+    elseif unique and unique.replaced[index] then
+      -- Its place is that of the one after it.
+      codes[index] = 'a'
+      if room and not unique.replaces[index] then room = room - 1 end
+      unique.replaces[unique.replaced[index]] = true
     else
       codes[index] = 'a'
+      if room and not (unique and unique.replaces[index]) then room = room - 1 end
       added[id] = body
       records[#records + 1] = id
       records[#records + 1] = stamp .. body
@@ -68,22 +133,19 @@ local function plan_admission(queue, first, count, stride, options, skip_digest,
   end
   return {
     records = records, ready = ready, bands = bands, scheduled = scheduled, codes = codes, due = earliest, uses = uses,
+    unique = unique, holders = holders, remembers = remembers,
   }
-end
-
--- Notes what jobs of the queue ask for. O(1)
-local function note_uses(queue, uses)
-  local before = call('HGET', queue.meta, 'uses') or ''
-  local after = before
-  for letter in string.gmatch(uses, '.') do
-    if not string.find(after, letter, 1, true) then after = after .. letter end
-  end
-  if after ~= before then call('HSET', queue.meta, 'uses', after) end
 end
 
 -- O(1) for each ready job, O(log n) for each scheduled one
 local function admit(queue, plan)
   if plan.uses ~= '' and #plan.records > 0 then note_uses(queue, plan.uses) end
+  if plan.unique then
+    for _, holder in ipairs(plan.unique.ends) do cancel_job(queue, holder[1], holder[2], plan.remembers) end
+    for key, id in pairs(plan.unique.keys) do
+      if not plan.unique.refused[id] then call('HSET', queue.unique, key, id) end
+    end
+  end
   if #plan.records > 0 then call('HSET', queue.jobs, unpack(plan.records)) end
   if #plan.ready > 0 then
     call('RPUSH', queue.ready, unpack(plan.ready))

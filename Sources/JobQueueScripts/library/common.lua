@@ -1,6 +1,6 @@
 -- Shared by every operation: the keys of a queue in a shard, Redis' clock, and what many of them do.
 --
--- A queue of a shard has a fixed set of 14 keys, which every script declares, in this order:
+-- A queue of a shard has a fixed set of 15 keys, which every script declares, in this order:
 --   jobs       HASH  id -> record (library/records.lua)
 --   ready      LIST  ids waiting, next one first; those of priority `normal`
 --   alone      LIST  ids of suspects: jobs whose lease once expired; each is leased by itself until it succeeds
@@ -9,13 +9,16 @@
 --   expiries   ZSET  fence by expiry of its lease
 --   dead       ZSET  id by time of death (dead and quarantined)
 --   done0/1    HASH  id -> digest and state: ids remembered after their end, two generations
---   meta       HASH  run, fence, alive, paused, check, hold, gen, gen_at, uses, completed, failed, died, expired
+--   meta       HASH  run, fence, alive, paused, check, hold, gen, gen_at, uses, completed, failed, died, expired,
+--                    cancelled
 --   wake       LIST  at most one marker, popped by a worker that waits
 --   urgent, high, low  LIST  like ready, for the other priorities
+--   unique     HASH  unique key -> id of the job that has it (library/ends.lua)
 -- `meta.uses` names by letters what any job of the queue has ever asked for, so that what nobody uses costs one field of
--- an HMGET and nothing else: b another priority than normal, f a deadline: a look at each record when it is leased.
+-- an HMGET and nothing else: b another priority than normal, f a deadline or a cancellation: a look
+-- at each record when it is leased, u a unique key.
 -- All times are Redis' own, in milliseconds.
-local KEYS_PER_QUEUE = 14
+local KEYS_PER_QUEUE = 15
 local call = redis.call
 
 local function queue_keys(number)
@@ -23,13 +26,23 @@ local function queue_keys(number)
   return {
     jobs = KEYS[first + 1], ready = KEYS[first + 2], alone = KEYS[first + 3], scheduled = KEYS[first + 4],
     leases = KEYS[first + 5], expiries = KEYS[first + 6], dead = KEYS[first + 7],
-    done = { KEYS[first + 8], KEYS[first + 9] }, meta = KEYS[first + 10], wake = KEYS[first + 11], first = first,
+    done = { KEYS[first + 8], KEYS[first + 9] }, meta = KEYS[first + 10], wake = KEYS[first + 11], unique = KEYS[first + 15], first = first,
   }
 end
 
 local function now_ms()
   local time = call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- Notes what jobs of the queue ask for. O(1)
+local function note_uses(queue, uses)
+  local before = call('HGET', queue.meta, 'uses') or ''
+  local after = before
+  for letter in string.gmatch(uses, '.') do
+    if not string.find(after, letter, 1, true) then after = after .. letter end
+  end
+  if after ~= before then call('HSET', queue.meta, 'uses', after) end
 end
 
 -- A whole number as text: `..` would round beyond 14 digits.

@@ -52,6 +52,7 @@ end
 local function count_crash(queue, id, worker, now, crashes_max, quarantined)
   local record = call('HGET', queue.jobs, id)
   if not record then return end
+  if has_flag(record_flags(record), CANCELLED) then return call('RPUSH', queue.alone, id) end
   local attempt, crashes = record_counts(record)
   crashes = crashes + 1
   record = record_failed(record, now, attempt + 1, CRASHED, string.sub(worker, 1, 300))
@@ -62,6 +63,7 @@ local function count_crash(queue, id, worker, now, crashes_max, quarantined)
   end
   record = record_with(record, QUARANTINED + SUSPECT, attempt, crashes)
   call('HSET', queue.jobs, id, record)
+  release(queue, id, record)
   call('ZADD', queue.dead, integer(now), id)
   quarantined[#quarantined + 1] = id
   quarantined[#quarantined + 1] = record

@@ -1,7 +1,7 @@
 #!lua flags=no-writes
---@include common places records leases
+--@include common places records ends leases
 -- Finds a job by its id, for operators.
--- KEYS  the queue's 14 keys
+-- KEYS  the queue's 15 keys
 -- ARGV  id
 -- Returns {} or { state, record (empty when only the end is remembered), due or time of death or 0, fence or "", worker }
 -- O(1), and for a job that is ready or leased O(leased jobs), capped
@@ -15,10 +15,10 @@ if not record then
 end
 local died_at = call('ZSCORE', queue.dead, id)
 if died_at then return { record_is_quarantined(record) and 'q' or 'd', record, tonumber(died_at), '', '' } end
-local due = call('ZSCORE', queue.scheduled, scheduled_member(id, record_flags(record), false))
-  or call('ZSCORE', queue.scheduled, '!' .. id)
-if due then return { 's', record, tonumber(due), '', '' } end
-if call('HLEN', queue.leases) > LEASES_MAX then return { 'l', record, 0, '', '' } end
+local due = scheduled_as(queue, id, record)
+if due then return { 's', record, tonumber(call('ZSCORE', queue.scheduled, due)), '', '' } end
+local is_cancelled = has_flag(record_flags(record), CANCELLED)
+if call('HLEN', queue.leases) > LEASES_MAX then return { is_cancelled and 'x' or 'l', record, 0, '', '' } end
 local leases = call('HGETALL', queue.leases)
 for at = 1, #leases, 2 do
   if string.find(' ' .. lease_ids(leases[at + 1]) .. ' ', ' ' .. id .. ' ', 1, true) then
@@ -26,4 +26,4 @@ for at = 1, #leases, 2 do
     return { 'f', record, 0, leases[at], worker }
   end
 end
-return { 'r', record, 0, '', '' }
+return { is_cancelled and 'x' or 'r', record, 0, '', '' }

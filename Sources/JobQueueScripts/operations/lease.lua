@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
---@include common places records leases upkeep
+--@include common places records ends leases upkeep
 -- Leases a batch, after the due part of the queue's upkeep.
--- KEYS  the queue's 14 keys
+-- KEYS  the queue's 15 keys
 -- ARGV  run id of this Redis, token, worker's name, lease in ms, jobs at most, 1 when the worker holds nothing and may
 --       take a suspect, crashes before quarantine, 1 to put reaped jobs among the others (a test's fault)
 -- Returns { state: leased | empty | paused, fence, now, next check or 0, ready jobs left, suspects left,
@@ -30,17 +30,28 @@ local fence = meta.fence + 1
 if meta.run ~= run then fence = math.max(fence, now * FENCES_PER_MS) end
 local ids, records = {}, {}
 local alone = false
+local looks = meta.uses and string.find(meta.uses, 'f', 1, true)
+
+-- Whether a job was cancelled while it waited; then it is gone now.
+local function drop_cancelled(id, record)
+  if not looks or not has_flag(record_flags(record), CANCELLED) then return false end
+  call('HDEL', queue.jobs, id)
+  release(queue, id, record)
+  call('HINCRBY', queue.meta, 'cancelled', 1)
+  return true
+end
+
 if call('LLEN', queue.alone) > 0 and ARGV[6] == '1' then
   local id = call('LPOP', queue.alone)
   local record = call('HGET', queue.jobs, id)
-  if record then ids, records, alone = { id }, { record }, true end
+  if record and not drop_cancelled(id, record) then ids, records, alone = { id }, { record }, true end
 end
 if #ids == 0 then
   local popped = pop_ready(queue, meta.uses, fence, max)
   if popped then
     local bytes = 0
     for index, record in ipairs(call('HMGET', queue.jobs, unpack(popped))) do
-      if record then
+      if record and not (looks and drop_cancelled(popped[index], record)) then
         bytes = bytes + #record
         if bytes > BATCH_BYTES_MAX and #ids > 0 then
           local rest = {}
@@ -62,7 +73,7 @@ if #ids == 0 then
 end
 
 local expired = {}
-if meta.uses and string.find(meta.uses, 'f', 1, true) then
+if looks then
   for index, record in ipairs(records) do
     local deadline = record_deadline(record)
     if deadline and deadline <= now then expired[#expired + 1] = ids[index] end

@@ -1,15 +1,17 @@
 #!lua flags=allow-oom
---@include common places records leases admit
+--@include common places records ends leases admit
 -- Ends attempts: completes, retries, buries, gives back or snoozes jobs of some leases, and enqueues the follow-ups of
 -- those it completes. What is not under the lease any more is named and left alone, with its follow-ups.
--- KEYS  the queue's 14 keys, then those of each queue that gets follow-ups (of the same shard)
+-- KEYS  the queue's 15 keys, then those of each queue that gets follow-ups (of the same shard)
 -- ARGV  1 when the queue remembers completed jobs, for how long in ms, how many in a generation, 1 to skip the
 --       comparison of digests; the number of leases, and for each: fence, token, number of completed jobs, number of
 --       others, the completed ids, their digests when they are remembered, and for each other job: id, verdict
---       (r retry, b bury, g give back, s snooze, e expire), delay in ms, message;
+--       (r retry, b bury, g give back, s snooze, e expire, x cancel, c complete where more than the record goes), delay in ms,
+--       message;
 --       then for each queue of follow-ups: number of jobs, options (library/admit.lua), and for each job: id, delay in
 --       ms, record without its first 8 bytes, id of the job it follows
--- Returns { stale: number of the lease, id, ...; ids that ended dead, now, next check or 0, codes of each queue of follow-ups }
+-- Returns { stale: number of the lease, id, ...; ids that ended dead, now, next check or 0, codes of each queue of
+--           follow-ups, ids that ended cancelled }
 -- O(1) for each completed job of a lease settled at once; O(jobs of the lease) for a part of it
 local queue = queue_keys(1)
 local remembers, remembered_ms, remembered_max = ARGV[1] == '1', tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -76,12 +78,28 @@ if #stale_ids > 0 then
   -- The same job may be stale under one lease and current under a later one: then its follow-ups are wanted.
   for _, group in ipairs(groups) do
     for _, id in ipairs(group.completed) do stale[id] = nil end
+    for _, argument in ipairs(group.others) do stale[ARGV[argument]] = nil end
   end
 end
+-- A job that ends here gives its unique key free for a follow-up of this very call.
+local function ends_here()
+  local ending = {}
+  for _, group in ipairs(groups) do
+    for _, argument in ipairs(group.others) do
+      if ARGV[argument + 1] == 'c' then ending[ARGV[argument]] = true end
+    end
+  end
+  return ending
+end
+
 local plans = {}
 for number = 2, #KEYS / KEYS_PER_QUEUE do
-  local target, count = queue_keys(number), tonumber(ARGV[at])
-  plans[number - 1] = { target, plan_admission(target, at + 2, count, 4, ARGV[at + 1], skip_digest, stale, now) }
+  local target, count, options = queue_keys(number), tonumber(ARGV[at]), ARGV[at + 1]
+  local ending = target.jobs == queue.jobs and string.find(options, 'u', 1, true) and ends_here() or nil
+  -- Follow-ups are never refused for the length of their queue.
+  plans[number - 1] = {
+    target, plan_admission(target, at + 2, count, 4, options, 0, skip_digest, stale, now, ending),
+  }
   at = at + 2 + count * 4
 end
 
@@ -91,7 +109,7 @@ local check, completed_total = tonumber(values[1] or 0), tonumber(values[2] or 0
 local failed_total, died_total = tonumber(values[3] or 0), tonumber(values[4] or 0)
 local generation, generation_at = tonumber(values[5] or 0), tonumber(values[6] or now)
 local uses = values[7]
-local died_ids, expired_count = {}, 0
+local died_ids, cancelled_ids, expired_count = {}, {}, 0
 local changed = false
 
 local function remember(ids, digests, state)
@@ -124,6 +142,7 @@ end
 -- The last of a job that leaves nothing but its name.
 local function forget(id, record, state)
   call('HDEL', queue.jobs, id)
+  release(queue, id, record)
   if remembers then remember({ id }, { string.sub(record, 16, 23) }, state) end
 end
 
@@ -133,14 +152,20 @@ local function settle_other(argument, alone)
   if verdict == 's' and not uses then return schedule(id, 0, delay, alone) end
   local record = call('HGET', queue.jobs, id)
   if not record then return end
+  if verdict == 'c' then
+    completed_total = completed_total + 1
+    return forget(id, record, 'c')
+  elseif verdict == 'e' then
+    expired_count = expired_count + 1
+    return forget(id, record, 'e')
+  elseif verdict == 'x' or has_flag(record_flags(record), CANCELLED) then
+    cancelled_ids[#cancelled_ids + 1] = id
+    return forget(id, record, 'x')
+  end
   -- No wait goes beyond the deadline, when the job is to end; one that is beyond it waits as it is told.
   local deadline = uses and record_deadline(record)
   if deadline and deadline > now then delay = math.min(delay, deadline - now) end
   if verdict == 's' then return schedule(id, record_flags(record), delay, alone) end
-  if verdict == 'e' then
-    expired_count = expired_count + 1
-    return forget(id, record, 'e')
-  end
   local attempt, crashes, max_attempts = record_counts(record)
   attempt = attempt + 1
   failed_total = failed_total + 1
@@ -148,9 +173,20 @@ local function settle_other(argument, alone)
   local dies = verdict == 'b' or attempt >= max_attempts
   call('HSET', queue.jobs, id, record_with(record, dies and alone and SUSPECT or 0, attempt, crashes))
   if not dies then return schedule(id, record_flags(record), delay, alone) end
+  release(queue, id, record)
   call('ZADD', queue.dead, integer(now), id)
   died_total = died_total + 1
   died_ids[#died_ids + 1] = id
+end
+
+-- The record of what is left of a lease.
+local function lease_left(group)
+  local left, cancels = {}, {}
+  for _, id in ipairs(group.left) do left[id] = true end
+  for _, id in ipairs(split_ids(lease_cancels(group.lease))) do
+    if left[id] then cancels[#cancels + 1] = id end
+  end
+  return lease_with(group.lease, table.concat(group.left, ' '), table.concat(cancels, ' '))
 end
 
 for _, group in ipairs(groups) do
@@ -178,16 +214,16 @@ for _, group in ipairs(groups) do
       call('HDEL', queue.leases, group.fence)
       call('ZREM', queue.expiries, group.fence)
     else
-      local head = string.sub(group.lease, 1, string.find(group.lease, '\n', 1, true))
-      call('HSET', queue.leases, group.fence, head .. table.concat(group.left, ' '))
+      call('HSET', queue.leases, group.fence, lease_left(group))
     end
   end
 end
 if changed then
   call('HSET', queue.meta, 'check', integer(check), 'completed', integer(completed_total),
     'failed', integer(failed_total), 'died', integer(died_total), 'gen', generation, 'gen_at', integer(generation_at))
+  if #cancelled_ids > 0 then call('HINCRBY', queue.meta, 'cancelled', #cancelled_ids) end
   if expired_count > 0 then call('HINCRBY', queue.meta, 'expired', expired_count) end
 end
 local codes = {}
 for number, plan in ipairs(plans) do codes[number] = admit(plan[1], plan[2]) end
-return { stale_ids, died_ids, now, check, codes }
+return { stale_ids, died_ids, now, check, codes, cancelled_ids }

@@ -1,11 +1,12 @@
 #!lua flags=no-writes
 --@include common places
 -- Counts a queue of one shard.
--- KEYS  the queue's 14 keys
+-- KEYS  the queue's 15 keys
 -- Returns { now, jobs, ready, suspects, scheduled, leases, dead, remembered, 1 when paused, completed, failed, died,
---           enqueued_at of the next ready job or 0, expired, ready jobs of priority urgent, high and low }. O(1)
+--           enqueued_at of the next ready job or 0, expired, ready jobs of priority urgent, high and low,
+--           cancelled, unique keys }. O(1)
 local queue = queue_keys(1)
-local totals = call('HMGET', queue.meta, 'paused', 'completed', 'failed', 'died', 'expired')
+local totals = call('HMGET', queue.meta, 'paused', 'completed', 'failed', 'died', 'expired', 'cancelled')
 local oldest = 0
 for _, list in ipairs({ queue.ready, queue.alone, band_list(queue, 1), band_list(queue, 2), band_list(queue, 3) }) do
   local id = call('LINDEX', list, 0)
@@ -21,4 +22,5 @@ return {
   call('HLEN', queue.done[1]) + call('HLEN', queue.done[2]), tonumber(totals[1] or 0), tonumber(totals[2] or 0),
   tonumber(totals[3] or 0), tonumber(totals[4] or 0), oldest, tonumber(totals[5] or 0),
   call('LLEN', band_list(queue, 1)), call('LLEN', band_list(queue, 2)), call('LLEN', band_list(queue, 3)),
+  tonumber(totals[6] or 0), call('HLEN', queue.unique),
 }

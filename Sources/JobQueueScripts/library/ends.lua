@@ -1,0 +1,57 @@
+-- What a job leaves behind when it ends, and how one that waits is cancelled.
+--
+-- A job in a list cannot be taken out of it without going through the list. So a cancelled one stays where it is with a
+-- flag in its record, and is dropped by whoever pops it; until then its id answers "cancelled".
+
+-- The unique key of a job, or nil.
+local function unique_key(record)
+  local field = record_extension(record)[UNIQUE]
+  return field and string.sub(field, 2)
+end
+
+-- Gives free what belongs to a job that has ended. O(1)
+local function release(queue, id, record)
+  if record_flags(record) < EXTENDED then return end
+  local key = unique_key(record)
+  if key and call('HGET', queue.unique, key) == id then call('HDEL', queue.unique, key) end
+end
+
+-- The job that has a unique key, with its record, or nil. A key whose job has ended in whatever way is free. O(log n)
+local function unique_holder(queue, key)
+  local id = call('HGET', queue.unique, key)
+  local record = id and call('HGET', queue.jobs, id)
+  if not record or has_flag(record_flags(record), CANCELLED) or unique_key(record) ~= key then return nil end
+  if call('ZSCORE', queue.dead, id) then return nil end
+  return id, record
+end
+
+-- Remembers the end of a job, where its queue remembers. O(1)
+local function remember_end(queue, id, record, state)
+  local current = queue.done[tonumber(call('HGET', queue.meta, 'gen') or 0) + 1]
+  call('HSET', current, id, string.sub(record, 16, 23) .. state)
+end
+
+-- Whether a job waits in the schedule, under this name.
+local function scheduled_as(queue, id, record)
+  local member = scheduled_member(id, record_flags(record), false)
+  if call('ZSCORE', queue.scheduled, member) then return member end
+  if call('ZSCORE', queue.scheduled, '!' .. id) then return '!' .. id end
+end
+
+-- Cancels a job that is neither dead nor cancelled: takes it out of the schedule, or flags it. True when it is gone;
+-- else it waits in a list or runs. O(log n)
+local function cancel_job(queue, id, record, remembers)
+  if remembers then remember_end(queue, id, record, 'x') end
+  local member = scheduled_as(queue, id, record)
+  if member then
+    call('ZREM', queue.scheduled, member)
+    call('HDEL', queue.jobs, id)
+    release(queue, id, record)
+    call('HINCRBY', queue.meta, 'cancelled', 1)
+    return true
+  end
+  local attempt, crashes = record_counts(record)
+  note_uses(queue, 'f')
+  call('HSET', queue.jobs, id, record_with(record, CANCELLED, attempt, crashes))
+  return false
+end

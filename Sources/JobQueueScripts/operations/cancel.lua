@@ -1,0 +1,17 @@
+#!lua flags=allow-oom
+--@include common places records ends
+-- Cancels a job: one that is scheduled is gone, one that waits in a list is gone as soon as it is popped, and one that runs
+-- gets no further run; its worker is told by operations/cancel_leased.lua.
+-- KEYS  the queue's 15 keys
+-- ARGV  id, 1 when the queue remembers
+-- Returns the state it was in: "" unknown, s scheduled, l waiting or running, x cancelled before, d dead, q quarantined,
+--         or of a remembered end its letter. O(log n + bytes)
+local queue, id = queue_keys(1), ARGV[1]
+local record = call('HGET', queue.jobs, id)
+if not record then
+  local entry = call('HGET', queue.done[1], id) or call('HGET', queue.done[2], id)
+  return entry and string.sub(entry, 9) or ''
+end
+if has_flag(record_flags(record), CANCELLED) then return 'x' end
+if call('ZSCORE', queue.dead, id) then return record_is_quarantined(record) and 'q' or 'd' end
+return cancel_job(queue, id, record, ARGV[2] == '1') and 's' or 'l'
