@@ -5,21 +5,23 @@ import Core
 /// Fields of tag, length and value (`library/records.lua`); one of an unknown tag is passed over, so that a later release
 /// can add some.
 struct JobExtension: Hashable {
-    private enum Tag: UInt8 { case lifetime = 1, unique = 2 }
+    private enum Tag: UInt8 { case lifetime = 1, unique = 2, order = 3 }
 
     /// How long after its enqueueing the job may begin to run.
     var lifetimeMilliseconds: Int64?
     var unique: UniqueKey?
+    var orderKey: String?
 
     init() {}
 
     init(of job: NewJob) {
         lifetimeMilliseconds = job.lifetime?.milliseconds
         unique = job.unique
+        orderKey = job.orderKey
     }
 
     /// Whether the end of the job changes more than its record.
-    var belongings: Bool { unique != nil }
+    var belongings: Bool { unique != nil || orderKey != nil }
 
     /// As it stands in a record, without the two bytes of its length; empty when there is nothing to say.
     var bytes: [UInt8] {
@@ -31,6 +33,10 @@ struct JobExtension: Hashable {
         if let unique {
             bytes += [Tag.unique.rawValue, UInt8(1 + unique.key.utf8.count), unique.mode.rawValue]
             bytes += unique.key.utf8
+        }
+        if let orderKey {
+            bytes += [Tag.order.rawValue, UInt8(orderKey.utf8.count)]
+            bytes += orderKey.utf8
         }
         return bytes
     }
@@ -50,6 +56,7 @@ struct JobExtension: Hashable {
             case .unique:
                 guard let first = value.first, let mode = UniqueKey.Mode(rawValue: first) else { return nil }
                 unique = UniqueKey(String(decoding: value.dropFirst(), as: UTF8.self), mode)
+            case .order: orderKey = String(decoding: value, as: UTF8.self)
             case nil: break
             }
             position = end

@@ -20,7 +20,7 @@ extension JobQueue {
         var isPaused = false
         for shard in 0..<configuration.shardCount {
             let answer = try await context.run(QueueScript.stats, queue, shard: shard, [])
-            guard let numbers = answer.array?.compactMap(\.integer), numbers.count == 19 else {
+            guard let numbers = answer.array?.compactMap(\.integer), numbers.count == 21 else {
                 throw .unexpected(QueueScript.stats)
             }
             var counts = QueueStats.Counts()
@@ -40,6 +40,9 @@ extension JobQueue {
             counts.expiredTotal = Int(numbers[13])
             counts.cancelledTotal = Int(numbers[17])
             counts.uniqueKeys = Int(numbers[18])
+            counts.heldBack = Int(numbers[19])
+            counts.kept = Int(numbers[20])
+            counts.leased -= counts.heldBack + counts.kept
             if numbers[12] > 0 { counts.oldestReadyAge = .milliseconds(max(0, numbers[0] - numbers[12])) }
             shards.append(counts)
             if numbers[8] == 1 { isPaused = true }

@@ -21,6 +21,8 @@ package struct JobQueueConfiguration: Hashable, Sendable {
     /// Each shard gets its part, so that the limit holds within the evenness of shards. Follow-ups, retries and redrives are
     /// never refused.
     package var lengthMax: [QueueName: Int] = [:]
+    /// Queues whose completed jobs stay for a time; none by default.
+    package var keptCompleted: [QueueName: CompletedRetention] = [:]
     /// How long a running job has to end after it was told of its cancellation: 0 to 1 h, default 10 s.
     package var cancelGrace = Duration.seconds(10)
     /// How long an acknowledgement is repeated over lost connections before it is given up. Default 60 s.
@@ -60,6 +62,7 @@ package struct JobQueueConfiguration: Hashable, Sendable {
         if lengthMax.values.contains(where: { !(1...QueueLimits.lengthMax).contains($0) }) {
             problems.append("the length of a queue must be limited to 1 to \(QueueLimits.lengthMax) jobs")
         }
+        problems += keptCompleted.values.compactMap(\.problem)
         if cancelGrace < .zero || cancelGrace > .seconds(3600) {
             problems.append("the grace of a cancellation must be from 0 to 1 h")
         }
@@ -70,6 +73,12 @@ package struct JobQueueConfiguration: Hashable, Sendable {
     func lengthMaxOfShard(_ queue: QueueName) -> Int {
         guard let max = lengthMax[queue] else { return 0 }
         return (max + shardCount - 1) / shardCount
+    }
+
+    /// How many completed jobs a shard of a queue keeps; 0 for none.
+    func keptMaxOfShard(_ queue: QueueName) -> Int {
+        guard let retention = keptCompleted[queue] else { return 0 }
+        return (retention.count + shardCount - 1) / shardCount
     }
 
     /// The worker's name as it stands in a lease record: never empty, no spaces.

@@ -12,10 +12,15 @@ struct JobUses: OptionSet, Hashable {
     /// A unique key.
     static let unique = JobUses(rawValue: 1 << 2)
 
+    /// An order key.
+    static let order = JobUses(rawValue: 1 << 3)
+
     /// The options of an admission (`library/admit.lua`) into a queue.
     func options(of queue: QueueName) -> RedisArgument {
         if isEmpty { return queue.remembersCompletedJobs ? "1" : "0" }
-        let letters = (contains(.bands) ? "b" : "") + (contains(.look) ? "f" : "") + (contains(.unique) ? "u" : "")
+        let letters =
+            (contains(.bands) ? "b" : "") + (contains(.look) ? "f" : "") + (contains(.unique) ? "u" : "")
+            + (contains(.order) ? "o" : "")
         return .string((queue.remembersCompletedJobs ? "1" : "0") + letters)
     }
 }
@@ -25,6 +30,7 @@ extension NewJob {
         var uses: JobUses = priority == .normal ? [] : .bands
         if lifetime != nil { uses.insert(.look) }
         if unique != nil { uses.insert(.unique) }
+        if orderKey != nil { uses.insert(.order) }
         return uses
     }
 }

@@ -18,6 +18,7 @@ package struct LeasedJob: Sendable {
     /// When it may not begin to run any more, in Redis' time; `nil` for never.
     package let deadline: EpochMilliseconds?
     package let unique: UniqueKey?
+    package let orderKey: String?
     /// What went wrong before, oldest first, at most five.
     package let failures: [JobFailure]
     let digest: UInt64
@@ -43,6 +44,7 @@ package struct LeasedJob: Sendable {
         priority = record.priority
         deadline = record.deadline
         unique = record.extent.unique
+        orderKey = record.extent.orderKey
         hasBelongings = record.extent.belongings
         failures = record.failures
         digest = record.digest

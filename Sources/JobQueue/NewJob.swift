@@ -24,6 +24,12 @@ package struct NewJob: Sendable {
     package var lifetime: Duration?
     /// What no other live job of the queue may have; nothing by default.
     package var unique: UniqueKey?
+    /// Jobs of one order key and shard run one after the other, in the order of their enqueueing, whatever their priorities
+    /// and delays: 1 to 64 of `[A-Za-z0-9._:-]`, nothing by default.
+    ///
+    /// One that waits for its next attempt holds those after it back until it succeeds or is dead. A redriven one joins at
+    /// the end.
+    package var orderKey: String?
     /// What two jobs of one id must share to be the same job; the payload by default. For payloads that also say when they
     /// were made, which differs each time.
     package var sameness: [UInt8]?
@@ -31,7 +37,7 @@ package struct NewJob: Sendable {
     package init(
         id: String, queue: QueueName, kind: String, payload: [UInt8], shardKey: String, delay: Duration = .zero,
         maxAttempts: Int = 10, traceContext: String? = nil, sameness: [UInt8]? = nil, priority: PriorityBand = .normal,
-        lifetime: Duration? = nil, unique: UniqueKey? = nil
+        lifetime: Duration? = nil, unique: UniqueKey? = nil, orderKey: String? = nil
     ) {
         self.id = id
         self.queue = queue
@@ -45,6 +51,7 @@ package struct NewJob: Sendable {
         self.priority = priority
         self.lifetime = lifetime
         self.unique = unique
+        self.orderKey = orderKey
     }
 
     /// What forbids to enqueue it, in words; `nil` when nothing does. O(id)
@@ -61,6 +68,11 @@ package struct NewJob: Sendable {
             return "the lifetime must be longer than the delay, and at most 366 days"
         }
         if let problem = unique?.problem { return problem }
+        if let orderKey,
+            !(1...QueueLimits.orderKeyBytesMax).contains(orderKey.utf8.count) || !QueueLimits.isName(orderKey)
+        {
+            return "the order key must have 1 to 64 letters, digits, '.', '_', ':' or '-'"
+        }
         if let traceContext, traceContext.utf8.count > QueueLimits.traceContextBytesMax {
             return "the trace context is larger than 256 bytes"
         }

@@ -22,6 +22,10 @@ package enum QueueLimits {
     static let settleGatherMax = 256
     /// Bytes of a unique key.
     package static let uniqueKeyBytesMax = 64
+    /// Bytes of an order key.
+    package static let orderKeyBytesMax = 64
+    /// Completed jobs a queue may keep.
+    package static let keptMax = 10_000_000
     /// Jobs a queue may be limited to.
     package static let lengthMax = 100_000_000
     /// Bytes of a guard.

@@ -17,6 +17,10 @@ package struct QueueStats: Hashable, Sendable {
         package var leases = 0
         /// Dead and quarantined.
         package var dead = 0
+        /// Jobs that wait for another one of their order key.
+        package var heldBack = 0
+        /// Completed jobs that are kept.
+        package var kept = 0
         /// Unique keys that jobs have.
         package var uniqueKeys = 0
         /// Ids remembered after their end.
@@ -57,6 +61,8 @@ package struct QueueStats: Hashable, Sendable {
             sum.expiredTotal += counts.expiredTotal
             sum.cancelledTotal += counts.cancelledTotal
             sum.uniqueKeys += counts.uniqueKeys
+            sum.heldBack += counts.heldBack
+            sum.kept += counts.kept
             if let age = counts.oldestReadyAge { sum.oldestReadyAge = max(age, sum.oldestReadyAge ?? .zero) }
         }
     }

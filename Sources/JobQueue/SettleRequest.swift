@@ -94,9 +94,11 @@ struct SettleRequest {
         arguments = [
             remembers ? "1" : "0", .integer(configuration.rememberedAge.milliseconds),
             RedisArgument(configuration.rememberedCount), configuration.faults.contains(.skipDigestCheck) ? "1" : "0",
+            .integer(configuration.keptCompleted[queue]?.age.milliseconds ?? 0),
+            RedisArgument(configuration.keptMaxOfShard(queue)),
             RedisArgument(groups.count),
         ]
-        arguments.reserveCapacity(8 + groups.count * 4 + entries.count * 2)
+        arguments.reserveCapacity(10 + groups.count * 4 + entries.count * 2)
         for group in groups { append(group, remembers: remembers) }
         for target in QueueName.allCases { appendFollowUps(to: target, context) }
     }

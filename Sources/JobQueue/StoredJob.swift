@@ -18,11 +18,14 @@ package struct StoredJob: Sendable {
     package let dueAt: EpochMilliseconds?
     /// When it died, of a dead or quarantined job.
     package let diedAt: EpochMilliseconds?
+    /// When it was completed, of a job that is kept.
+    package let completedAt: EpochMilliseconds?
     package let traceContext: String?
     package let priority: PriorityBand
     /// When it may not begin to run any more, in Redis' time; `nil` for never.
     package let deadline: EpochMilliseconds?
     package let unique: UniqueKey?
+    package let orderKey: String?
     package let failures: [JobFailure]
     /// The fence of its lease and who holds it, of a leased job.
     package let fence: Int64?
@@ -43,11 +46,13 @@ package struct StoredJob: Sendable {
         crashes = record?.crashes ?? 0
         enqueuedAt = record?.enqueuedAt
         dueAt = state == .scheduled ? time : nil
+        completedAt = state == .completed && record != nil ? time : nil
         diedAt = state == .dead || state == .quarantined ? time : nil
         traceContext = record?.traceContext
         priority = record?.priority ?? .normal
         deadline = record?.deadline
         unique = record?.extent.unique
+        orderKey = record?.extent.orderKey
         failures = record?.failures ?? []
         self.fence = fence
         self.worker = worker

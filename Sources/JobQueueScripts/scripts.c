@@ -12,8 +12,14 @@ static const unsigned char common_lua[] = {
 static const unsigned char ends_lua[] = {
 #embed "library/ends.lua"
 };
+static const unsigned char kept_lua[] = {
+#embed "library/kept.lua"
+};
 static const unsigned char leases_lua[] = {
 #embed "library/leases.lua"
+};
+static const unsigned char order_lua[] = {
+#embed "library/order.lua"
 };
 static const unsigned char places_lua[] = {
 #embed "library/places.lua"
@@ -71,7 +77,9 @@ static const JobQueueScriptFile files[] = {
     {"admit", admit_lua, sizeof admit_lua},
     {"common", common_lua, sizeof common_lua},
     {"ends", ends_lua, sizeof ends_lua},
+    {"kept", kept_lua, sizeof kept_lua},
     {"leases", leases_lua, sizeof leases_lua},
+    {"order", order_lua, sizeof order_lua},
     {"places", places_lua, sizeof places_lua},
     {"records", records_lua, sizeof records_lua},
     {"upkeep", upkeep_lua, sizeof upkeep_lua},

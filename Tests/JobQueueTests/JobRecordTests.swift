@@ -33,11 +33,12 @@ struct JobRecordTests {
 
     @Test func aRecordWithAnExtensionReadsBackAndIsRefusedAtEveryLength() throws {
         let job = NewJob.test(
-            "id", priority: .low, lifetime: .seconds(90), unique: UniqueKey("a-key", .debounce))
+            "id", priority: .low, lifetime: .seconds(90), unique: UniqueKey("a-key", .debounce), orderKey: "an-order")
         let bytes = [0, 0, 0, 0, 0, 0, 0, 1] + JobRecord.body(of: job)
         let record = try #require(JobRecord(bytes))
         #expect(record.priority == .low && record.deadline?.rawValue == 90_001)
         #expect(record.kind == "test.v1" && record.payload == job.payload)
+        #expect(record.extent.orderKey == "an-order")
         #expect(record.extent.unique == UniqueKey("a-key", .debounce))
         for length in 0..<bytes.count { #expect(JobRecord(Array(bytes[..<length])) == nil, "\(length) bytes") }
         // A field of a later release: passed over.

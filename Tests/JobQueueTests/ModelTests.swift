@@ -44,7 +44,7 @@ struct ModelWalk {
     enum Sight: CaseIterable {
         case added, conflict, leasedAlone, stale, died, quarantined, redriven, restarted, held
         // Not in plain walks.
-        case otherPriority, expired, duplicate, full, cancelled
+        case otherPriority, expired, duplicate, full, cancelled, heldBack, kept
     }
 
     private let fixture: QueueFixture
@@ -65,12 +65,14 @@ struct ModelWalk {
         self.random = random
         model = QueueModel(
             leaseMilliseconds: fixture.configuration.lease.milliseconds, crashesMax: fixture.configuration.crashesMax)
+        if !isPlain { (model.keptMilliseconds, model.keptCount) = (60, 8) }
     }
 
     private var context: QueueContext { fixture.queue.context }
 
     var hasSeenAll: Bool {
-        let rare: Set<Sight> = isPlain ? [.otherPriority, .expired, .duplicate, .full, .cancelled] : []
+        let rare: Set<Sight> =
+            isPlain ? [.otherPriority, .expired, .duplicate, .full, .cancelled, .heldBack, .kept] : []
         return seen.union(rare).count == Sight.allCases.count
     }
 
@@ -97,7 +99,7 @@ struct ModelWalk {
         let news = jobs.map { job in
             NewJob.test(
                 job.id, name, payload: job.payload, maxAttempts: job.maxAttempts, priority: job.priority,
-                lifetime: job.lifetime.map { .milliseconds($0) }, unique: job.unique)
+                lifetime: job.lifetime.map { .milliseconds($0) }, unique: job.unique, orderKey: job.orderKey)
         }
         let lengthMax = !isPlain && chance(20) ? Int.random(in: 1...30, using: &random) : 0
         let uses = news.reduce(into: JobUses()) { $0.formUnion($1.uses) }
@@ -133,7 +135,7 @@ struct ModelWalk {
         var job = QueueModel.New(
             id: "job-\(steps / 40)-\(Int.random(in: 0..<15, using: &random))",
             payload: chance(90) ? "payload" : "other", delay: delay, maxAttempts: Int.random(in: 1...3, using: &random),
-            priority: .normal, lifetime: nil, unique: nil)
+            priority: .normal, lifetime: nil, unique: nil, orderKey: nil)
         guard !isPlain else { return job }
         if chance(50) { job.priority = PriorityBand.allCases.randomElement(using: &random) ?? .normal }
         if chance(20) { job.lifetime = delay + Int64.random(in: 1...200, using: &random) }
@@ -142,6 +144,7 @@ struct ModelWalk {
                 "key-\(Int.random(in: 0..<5, using: &random))",
                 UniqueKey.Mode.allCases.randomElement(using: &random) ?? .reject)
         }
+        if chance(30) { job.orderKey = "order-\(Int.random(in: 0..<4, using: &random))" }
         return job
     }
 
@@ -183,7 +186,8 @@ struct ModelWalk {
         for id in lease.ids where chance(80) {
             switch Int.random(in: 0..<(isPlain ? 10 : 11), using: &random) {
             case 10: others.append((id, .expire))
-            case 0..<5 where model.jobs[id]?.unique != nil: others.append((id, .complete))
+            case 0..<5 where model.jobs[id]?.unique != nil || model.jobs[id]?.orderKey != nil:
+                others.append((id, .complete))
             case 0..<5: completed.append(id)
             case 5, 6: others.append((id, .retry(delay: chance(50) ? 0 : Int64.random(in: 1...20, using: &random))))
             case 7: others.append((id, .bury))
@@ -194,7 +198,8 @@ struct ModelWalk {
         let isForged = chance(3)
         let token = isForged ? "0000000000000000" : lease.token
         var arguments: [RedisArgument] = [
-            "1", 43_200_000, 1_000_000, "0", "1", .integer(lease.fence), .string(token),
+            "1", 43_200_000, 1_000_000, "0", .integer(model.keptMilliseconds), RedisArgument(model.keptCount), "1",
+            .integer(lease.fence), .string(token),
             RedisArgument(completed.count), RedisArgument(others.count),
         ]
         arguments += completed.map { .string($0) }
@@ -226,6 +231,8 @@ struct ModelWalk {
         }
         if !staleIDs.isEmpty { seen.insert(.stale) }
         if !died.isEmpty { seen.insert(.died) }
+        if !model.kept.isEmpty { seen.insert(.kept) }
+        if !model.ordered.isEmpty { seen.insert(.heldBack) }
         return "settle \(lease.fence) \(verdicts)"
     }
 
@@ -270,8 +277,12 @@ struct ModelWalk {
 
     private mutating func cancel() async throws -> String {
         guard let id = model.jobs.keys.sorted().randomElement(using: &random) else { return "nothing to cancel" }
+        // The script does not say its time, which decides where the next one goes that has a due time.
+        if let key = model.jobs[id]?.orderKey, model.ordered[key]?.first.map({ $0.due > 0 }) == true {
+            return "no cancel"
+        }
         _ = try await context.run(QueueScript.cancel, name, shard: 0, [.string(id), "1"])
-        model.cancel(id)
+        model.cancel(id, now: 0)
         if model.jobs[id] == nil || model.jobs[id]?.isCancelled == true { seen.insert(.cancelled) }
         return "cancel \(id)"
     }
@@ -336,6 +347,9 @@ struct ModelWalk {
             found.ready[priority] = ids
         }
         found.isBanded = model.isBanded
+        try await readOrder(into: &found)
+        found.kept = try await scores("kept")
+        (found.keptMilliseconds, found.keptCount) = (model.keptMilliseconds, model.keptCount)
         let keys = try await uniqueFields
         for index in stride(from: 0, to: keys.count, by: 2) { found.unique[keys[index]] = keys[index + 1] }
         found.alone = try await alone
@@ -355,6 +369,16 @@ struct ModelWalk {
         found.remembered = model.remembered
         if found == model { return nil }
         return "Redis has \(found), the model \(model)"
+    }
+
+    private func readOrder(into found: inout QueueModel) async throws {
+        let heads = try await fixture.strings("HGETALL", fixture.key("heads", name))
+        for index in stride(from: 0, to: heads.count, by: 2) { found.heads[heads[index]] = heads[index + 1] }
+        for member in try await fixture.strings("ZRANGE", fixture.key("ordered", name), 0, -1) {
+            let parts = member.split(separator: " ").map(String.init)
+            found.ordered[parts[0], default: []].append(
+                QueueModel.Held(id: parts[3], due: Int64(parts[2]) ?? -1))
+        }
     }
 
     private func scores(_ suffix: String) async throws -> [String: Int64] {
@@ -378,7 +402,7 @@ struct ModelWalk {
                 crashes: record.crashes, maxAttempts: record.maxAttempts,
                 failures: record.failures.count == 5 ? max(5, known?.failures ?? 5) : record.failures.count,
                 isQuarantined: record.isQuarantined, priority: record.priority, deadline: record.deadline?.rawValue,
-                unique: record.extent.unique, isCancelled: bytes[9] & 4 != 0,
+                unique: record.extent.unique, orderKey: record.extent.orderKey, isCancelled: bytes[9] & 4 != 0,
                 diedAlone: known?.diedAlone ?? false)
         }
     }

@@ -14,10 +14,16 @@ struct QueueModel: Equatable {
         var priority = PriorityBand.normal
         var deadline: Int64?
         var unique: UniqueKey?
+        var orderKey: String?
         /// It waits in a list, or runs, and is not to run again.
         var isCancelled = false
         /// It died while it was a suspect.
         var diedAlone = false
+    }
+
+    struct Held: Equatable {
+        var id: String
+        var due: Int64
     }
 
     struct Lease: Equatable {
@@ -39,6 +45,7 @@ struct QueueModel: Equatable {
         var priority: PriorityBand
         var lifetime: Int64?
         var unique: UniqueKey?
+        var orderKey: String?
     }
 
     let leaseMilliseconds: Int64
@@ -63,6 +70,14 @@ struct QueueModel: Equatable {
     var isBanded = false
     /// Unique keys and the jobs that have them.
     var unique: [String: String] = [:]
+    /// Order keys and the jobs of them that are not held back.
+    var heads: [String: String] = [:]
+    /// Those held back, by their keys and in their order, with the time they are due or 0.
+    var ordered: [String: [Held]] = [:]
+    /// Completed jobs whose records stay, by their time.
+    var kept: [String: Int64] = [:]
+    var keptMilliseconds: Int64 = 0
+    var keptCount = 0
 
     // MARK: Enqueue
 
@@ -73,8 +88,9 @@ struct QueueModel: Equatable {
         var codes = ""
         let before = self
         var taken = planUnique(new)
-        var room = lengthMax == 0 ? Int.max : lengthMax - jobs.count + dead.count
-        for id in taken.ends { cancel(id) }
+        var room = lengthMax == 0 ? Int.max : lengthMax - jobs.count + dead.count + kept.count
+        for id in taken.ends { cancel(id, now: now) }
+        var lineUps: [(id: String, due: Int64)] = []
         for (index, job) in new.enumerated() {
             let code: String
             if let found = before.jobs[job.id] ?? jobs[job.id] {
@@ -98,8 +114,10 @@ struct QueueModel: Equatable {
                 if let unique = job.unique { self.unique[unique.key] = job.id }
                 jobs[job.id] = Job(
                     payload: job.payload, maxAttempts: job.maxAttempts, priority: job.priority,
-                    deadline: job.lifetime.map { now + $0 }, unique: job.unique)
-                if job.delay > 0 {
+                    deadline: job.lifetime.map { now + $0 }, unique: job.unique, orderKey: job.orderKey)
+                if job.orderKey != nil {
+                    lineUps.append((job.id, job.delay > 0 ? now + job.delay : 0))
+                } else if job.delay > 0 {
                     scheduled[member(job.id, isAlone: false)] = now + job.delay
                     if check == 0 || now + job.delay < check { check = now + job.delay }
                 } else {
@@ -108,6 +126,7 @@ struct QueueModel: Equatable {
             }
             codes += code
         }
+        for (id, due) in lineUps { lineUp(id, due, isAlone: false, now: now) }
         if codes.contains("a"), new.contains(where: { $0.priority != .normal }) { isBanded = true }
         return codes
     }
@@ -153,37 +172,68 @@ struct QueueModel: Equatable {
     private func holder(of key: String) -> String? {
         guard let id = unique[key], let job = jobs[id], job.unique?.key == key, !job.isCancelled, dead[id] == nil
         else { return nil }
-        return id
+        return kept[id] == nil ? id : nil
     }
 
-    mutating func cancel(_ id: String) {
-        guard let job = jobs[id], dead[id] == nil, !job.isCancelled else { return }
+    mutating func cancel(_ id: String, now: Int64) {
+        guard let job = jobs[id], dead[id] == nil, kept[id] == nil, !job.isCancelled else { return }
         remembered[id] = job.payload + "x"
         for name in [member(id, isAlone: false), "!" + id] where scheduled.removeValue(forKey: name) != nil {
-            end(id)
+            end(id, now: now)
             return
         }
         jobs[id]?.isCancelled = true
     }
 
     /// The job is gone, and its key is free.
-    private mutating func end(_ id: String) {
-        release(id)
+    private mutating func end(_ id: String, now: Int64) {
+        release(id, now: now)
         jobs[id] = nil
     }
 
-    private mutating func release(_ id: String) {
+    private mutating func release(_ id: String, now: Int64) {
         if let key = jobs[id]?.unique?.key, unique[key] == id { unique[key] = nil }
+        guard let key = jobs[id]?.orderKey, heads[key] == id else { return }
+        heads[key] = nil
+        guard var held = ordered[key] else { return }
+        let next = held.removeFirst()
+        ordered[key] = held.isEmpty ? nil : held
+        heads[key] = next.id
+        put(next.id, due: next.due, isAlone: jobs[next.id]?.diedAlone == true, now: now)
     }
 
-    private mutating func dropCancelled(_ ids: [String]) -> [String] {
+    private mutating func lineUp(_ id: String, _ due: Int64, isAlone: Bool, now: Int64) {
+        if let key = jobs[id]?.orderKey {
+            guard heads[key] == nil else {
+                ordered[key, default: []].append(Held(id: id, due: due))
+                return
+            }
+            heads[key] = id
+        }
+        put(id, due: due, isAlone: isAlone, now: now)
+    }
+
+    private mutating func put(_ id: String, due: Int64, isAlone: Bool, now: Int64) {
+        jobs[id]?.diedAlone = false
+        if due > now {
+            scheduled[member(id, isAlone: isAlone)] = due
+            if check == 0 || due < check { check = due }
+        } else if isAlone {
+            alone.append(id)
+        } else {
+            putReady(id)
+        }
+    }
+
+    private mutating func dropCancelled(_ ids: [String], now: Int64) -> [String] {
         let cancelled = ids.filter { jobs[$0]?.isCancelled == true }
-        for id in cancelled { end(id) }
+        for id in cancelled { end(id, now: now) }
         return ids.filter { !cancelled.contains($0) }
     }
 
     private func state(of id: String) -> String {
         if jobs[id]?.isCancelled == true { return "x" }
+        if kept[id] != nil { return "c" }
         if dead[id] != nil { return jobs[id]?.isQuarantined == true ? "q" : "d" }
         return scheduled[member(id, isAlone: false)] != nil || scheduled["!" + id] != nil ? "s" : "l"
     }
@@ -211,12 +261,12 @@ struct QueueModel: Equatable {
         var ids: [String] = []
         var isAlone = false
         if mayTakeAlone, !alone.isEmpty {
-            ids = dropCancelled([alone.removeFirst()])
+            ids = dropCancelled([alone.removeFirst()], now: now)
             isAlone = !ids.isEmpty
         }
         if ids.isEmpty {
             let next = self.run == run ? fence + 1 : Swift.max(fence + 1, now << 11)
-            ids = dropCancelled(takeReady(fence: next, max: max))
+            ids = dropCancelled(takeReady(fence: next, max: max), now: now)
         }
         guard !ids.isEmpty else { return nil }
         fence = self.run == run ? fence + 1 : Swift.max(fence + 1, now << 11)
@@ -255,6 +305,7 @@ struct QueueModel: Equatable {
     mutating func keepUp(now: Int64, run: String) {
         breathe(now: now)
         guard check != 0, now >= check else { return }
+        if keptMilliseconds > 0 { trimKept(now: now, toCount: false) }
         for (member, due) in scheduled.sorted(by: { ($0.value, $0.key) < ($1.value, $1.key) }) where due <= now {
             scheduled[member] = nil
             if member.hasPrefix("!") {
@@ -265,7 +316,8 @@ struct QueueModel: Equatable {
         }
         if now >= hold { reap(now: now, run: run) }
         let expiry = expiries.values.min().map { Swift.max($0, hold) }
-        check = [scheduled.values.min(), expiry].compactMap(\.self).min() ?? 0
+        let gone = kept.values.min().map { $0 + keptMilliseconds }
+        check = [scheduled.values.min(), expiry, gone].compactMap(\.self).min() ?? 0
     }
 
     private mutating func breathe(now: Int64) {
@@ -303,7 +355,7 @@ struct QueueModel: Equatable {
         }
         jobs[id]?.isQuarantined = true
         jobs[id]?.diedAlone = true
-        release(id)
+        release(id, now: now)
         dead[id] = now
     }
 
@@ -327,14 +379,19 @@ struct QueueModel: Equatable {
             switch verdict {
             case .complete:
                 remembered[id] = (jobs[id]?.payload ?? "") + "c"
-                end(id)
+                if keptMilliseconds > 0 {
+                    release(id, now: now)
+                    kept[id] = now
+                } else {
+                    end(id, now: now)
+                }
             case .expire:
                 remembered[id] = (jobs[id]?.payload ?? "") + "e"
-                end(id)
+                end(id, now: now)
             case .giveBack: givenBack.append(id)
             case .snooze where jobs[id]?.isCancelled == true, .bury where jobs[id]?.isCancelled == true,
                 .retry where jobs[id]?.isCancelled == true:
-                end(id)
+                end(id, now: now)
             case .snooze(let delay): schedule(id, delay, isAlone: lease.isAlone, now: now)
             case .bury, .retry:
                 jobs[id]?.attempt += 1
@@ -343,7 +400,7 @@ struct QueueModel: Equatable {
                     schedule(id, delay, isAlone: lease.isAlone, now: now)
                 } else {
                     jobs[id]?.diedAlone = lease.isAlone
-                    release(id)
+                    release(id, now: now)
                     dead[id] = now
                     died.insert(id)
                 }
@@ -355,7 +412,20 @@ struct QueueModel: Equatable {
             leases[fence] = nil
             expiries[fence] = nil
         }
+        if keptMilliseconds > 0, !verdicts.isEmpty, stale.count < verdicts.count {
+            trimKept(now: now, toCount: true)
+            if check == 0 || now + keptMilliseconds < check { check = now + keptMilliseconds }
+        }
         return (stale, died)
+    }
+
+    private mutating func trimKept(now: Int64, toCount: Bool) {
+        var oldest = kept.sorted { ($0.value, $0.key) < ($1.value, $1.key) }[...]
+        while let first = oldest.first, (toCount && oldest.count > keptCount) || first.value <= now - keptMilliseconds {
+            kept[first.key] = nil
+            jobs[first.key] = nil
+            oldest.removeFirst()
+        }
     }
 
     private mutating func schedule(_ id: String, _ delay: Int64, isAlone: Bool, now: Int64) {
@@ -379,8 +449,8 @@ struct QueueModel: Equatable {
         dead[id] = nil
         jobs[id] = Job(
             payload: job.payload, maxAttempts: job.maxAttempts, failures: job.failures, priority: job.priority,
-            deadline: job.deadline, unique: job.unique)
-        if job.diedAlone { alone.append(id) } else { putReady(id) }
+            deadline: job.deadline, unique: job.unique, orderKey: job.orderKey, diedAlone: job.diedAlone)
+        lineUp(id, 0, isAlone: job.diedAlone, now: 0)
     }
 
     mutating func delete(_ id: String) {
@@ -398,6 +468,10 @@ struct QueueModel: Equatable {
         places += scheduled.keys.map(Self.id(ofMember:))
         places += leases.values.flatMap(\.ids)
         places += dead.keys
+        places += ordered.values.flatMap { $0.map(\.id) }
+        places += kept.keys
+        for (key, id) in heads where jobs[id]?.orderKey != key { return "a head that is not of its key" }
+        for key in ordered.keys where heads[key] == nil { return "jobs held back without a head" }
         if places.count != Set(places).count { return "a job is in two places" }
         if Set(places) != Set(jobs.keys) { return "a job is in no place, or a place without a job" }
         return Set(leases.keys) == Set(expiries.keys) ? nil : "a lease without an expiry, or the other way round"

@@ -6,6 +6,7 @@
 -- the capital letter when its digest is another.
 local function state_of(queue, id, record)
   if has_flag(record_flags(record), CANCELLED) then return 'x' end
+  if has_flag(record_flags(record), KEPT) then return 'c' end
   if call('ZSCORE', queue.dead, id) then return record_is_quarantined(record) and 'q' or 'd' end
   return scheduled_as(queue, id, record) and 's' or 'l'
 end
@@ -43,10 +44,10 @@ local function plan_unique(queue, ids, bodies, is_new, ending)
   return plan
 end
 
--- How many more jobs a queue takes from producers: those that wait or run count, dead ones do not. O(1)
+-- How many more jobs a queue takes from producers: those that wait or run count. O(1)
 local function room_in(queue, length_max)
   if length_max == 0 then return nil end
-  return length_max - call('HLEN', queue.jobs) + call('ZCARD', queue.dead)
+  return length_max - call('HLEN', queue.jobs) + call('ZCARD', queue.dead) + call('ZCARD', queue.kept)
 end
 
 -- ARGV from `first`, `stride` values a job: id, delay in ms, record without its first 8 bytes, [the parent's id].
@@ -55,7 +56,7 @@ end
 -- O(1) for each job, O(log n) for one with a unique key
 local function plan_admission(queue, first, count, stride, options, length_max, skip_digest, stale, now, ending)
   local remembers, uses = string.byte(options) == 49, string.sub(options, 2)
-  local has_bands = uses_bands(uses)
+  local has_bands, has_order = uses_bands(uses), string.find(uses, 'o', 1, true)
   -- Locals are quicker than the globals they stand for, and this loop is most of what an enqueue costs.
   local arguments = ARGV
   local ids = {}
@@ -63,7 +64,7 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
   local found = call('HMGET', queue.jobs, unpack(ids))
   local recent = remembers and call('HMGET', queue.done[1], unpack(ids))
   local earlier = remembers and call('HMGET', queue.done[2], unpack(ids))
-  local records, ready, scheduled, codes, earliest, bands = {}, {}, {}, {}, 0, {}
+  local records, ready, scheduled, codes, earliest, bands, ordered = {}, {}, {}, {}, 0, {}, {}
   local stamp = struct.pack('>I8', now)
   local room = room_in(queue, length_max)
   local unique, holders = nil, {}
@@ -117,7 +118,10 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
       records[#records + 1] = stamp .. body
       local delay = arguments[at + 1]
       local flags = has_bands and string.byte(body, 2) or 0
-      if delay == '0' and flags < 16 then
+      local key = has_order and order_key(stamp .. body)
+      if key then
+        ordered[#ordered + 1] = { key, id, string.byte(body, 2), delay == '0' and 0 or now + tonumber(delay) }
+      elseif delay == '0' and flags < 16 then
         ready[#ready + 1] = id
       elseif delay == '0' then
         local band = band_of(flags)
@@ -133,7 +137,7 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
   end
   return {
     records = records, ready = ready, bands = bands, scheduled = scheduled, codes = codes, due = earliest, uses = uses,
-    unique = unique, holders = holders, remembers = remembers,
+    unique = unique, holders = holders, remembers = remembers, ordered = ordered, now = now,
   }
 end
 
@@ -141,7 +145,7 @@ end
 local function admit(queue, plan)
   if plan.uses ~= '' and #plan.records > 0 then note_uses(queue, plan.uses) end
   if plan.unique then
-    for _, holder in ipairs(plan.unique.ends) do cancel_job(queue, holder[1], holder[2], plan.remembers) end
+    for _, holder in ipairs(plan.unique.ends) do cancel_job(queue, holder[1], holder[2], plan.remembers, plan.now) end
     for key, id in pairs(plan.unique.keys) do
       if not plan.unique.refused[id] then call('HSET', queue.unique, key, id) end
     end
@@ -157,11 +161,13 @@ local function admit(queue, plan)
   end
   if #plan.scheduled > 0 then
     call('ZADD', queue.scheduled, unpack(plan.scheduled))
-    local check = tonumber(call('HGET', queue.meta, 'check') or 0)
-    if check == 0 or plan.due < check then
-      -- Somebody has to set a timer for it: wake one who waits.
-      call('HSET', queue.meta, 'check', integer(plan.due))
-      ensure_marker(queue)
+    check_by(queue, plan.due)
+  end
+  for _, job in ipairs(plan.ordered) do
+    local key, id, flags, due = unpack(job)
+    if line_up(queue, key, id, due) then
+      local check = place(queue, id, flags, false, due, plan.now)
+      if check > 0 then check_by(queue, check) end
     end
   end
   return table.concat(plan.codes)

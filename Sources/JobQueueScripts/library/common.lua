@@ -1,6 +1,6 @@
 -- Shared by every operation: the keys of a queue in a shard, Redis' clock, and what many of them do.
 --
--- A queue of a shard has a fixed set of 15 keys, which every script declares, in this order:
+-- A queue of a shard has a fixed set of 18 keys, which every script declares, in this order:
 --   jobs       HASH  id -> record (library/records.lua)
 --   ready      LIST  ids waiting, next one first; those of priority `normal`
 --   alone      LIST  ids of suspects: jobs whose lease once expired; each is leased by itself until it succeeds
@@ -10,15 +10,18 @@
 --   dead       ZSET  id by time of death (dead and quarantined)
 --   done0/1    HASH  id -> digest and state: ids remembered after their end, two generations
 --   meta       HASH  run, fence, alive, paused, check, hold, gen, gen_at, uses, completed, failed, died, expired,
---                    cancelled
+--                    cancelled, seq, kept_ms
 --   wake       LIST  at most one marker, popped by a worker that waits
 --   urgent, high, low  LIST  like ready, for the other priorities
 --   unique     HASH  unique key -> id of the job that has it (library/ends.lua)
+--   heads      HASH  order key -> id of the job of this key that is not held back (library/order.lua)
+--   ordered    ZSET  jobs held back, by name: order key, a number that grows, due time, id
+--   kept       ZSET  completed jobs whose records stay, by time of completion (library/kept.lua)
 -- `meta.uses` names by letters what any job of the queue has ever asked for, so that what nobody uses costs one field of
 -- an HMGET and nothing else: b another priority than normal, f a deadline or a cancellation: a look
--- at each record when it is leased, u a unique key.
+-- at each record when it is leased, u a unique key, o an order key, k completed jobs are kept.
 -- All times are Redis' own, in milliseconds.
-local KEYS_PER_QUEUE = 15
+local KEYS_PER_QUEUE = 18
 local call = redis.call
 
 local function queue_keys(number)
@@ -26,7 +29,8 @@ local function queue_keys(number)
   return {
     jobs = KEYS[first + 1], ready = KEYS[first + 2], alone = KEYS[first + 3], scheduled = KEYS[first + 4],
     leases = KEYS[first + 5], expiries = KEYS[first + 6], dead = KEYS[first + 7],
-    done = { KEYS[first + 8], KEYS[first + 9] }, meta = KEYS[first + 10], wake = KEYS[first + 11], unique = KEYS[first + 15], first = first,
+    done = { KEYS[first + 8], KEYS[first + 9] }, meta = KEYS[first + 10], wake = KEYS[first + 11], unique = KEYS[first + 15], heads = KEYS[first + 16],
+    ordered = KEYS[first + 17], kept = KEYS[first + 18], first = first,
   }
 end
 
@@ -51,6 +55,16 @@ local function integer(number) return string.format('%.0f', number) end
 -- Tells one waiting worker that there is something to do. O(1)
 local function ensure_marker(queue)
   if call('LLEN', queue.wake) == 0 then call('RPUSH', queue.wake, '1') end
+end
+
+-- Sees to it that the queue is looked at by then. O(1)
+local function check_by(queue, due)
+  local check = tonumber(call('HGET', queue.meta, 'check') or 0)
+  if check == 0 or due < check then
+    -- Somebody has to set a timer for it: wake one who waits.
+    call('HSET', queue.meta, 'check', integer(due))
+    ensure_marker(queue)
+  end
 end
 
 -- When the queue must next be looked at though nobody asks: the head of the schedule or of the expiries; 0 for never. O(1)

@@ -9,18 +9,22 @@ local function unique_key(record)
   return field and string.sub(field, 2)
 end
 
--- Gives free what belongs to a job that has ended. O(1)
-local function release(queue, id, record)
-  if record_flags(record) < EXTENDED then return end
-  local key = unique_key(record)
+-- Gives free what belongs to a job that has ended. When the next job of its order key is due, or 0. O(log n)
+local function release(queue, id, record, now)
+  if not has_flag(record_flags(record), EXTENDED) then return 0 end
+  local extension = record_extension(record)
+  local key = extension[UNIQUE] and string.sub(extension[UNIQUE], 2)
   if key and call('HGET', queue.unique, key) == id then call('HDEL', queue.unique, key) end
+  return extension[ORDER] and advance(queue, extension[ORDER], id, now) or 0
 end
 
 -- The job that has a unique key, with its record, or nil. A key whose job has ended in whatever way is free. O(log n)
 local function unique_holder(queue, key)
   local id = call('HGET', queue.unique, key)
   local record = id and call('HGET', queue.jobs, id)
-  if not record or has_flag(record_flags(record), CANCELLED) or unique_key(record) ~= key then return nil end
+  if not record or unique_key(record) ~= key then return nil end
+  local flags = record_flags(record)
+  if has_flag(flags, CANCELLED) or has_flag(flags, KEPT) then return nil end
   if call('ZSCORE', queue.dead, id) then return nil end
   return id, record
 end
@@ -40,14 +44,15 @@ end
 
 -- Cancels a job that is neither dead nor cancelled: takes it out of the schedule, or flags it. True when it is gone;
 -- else it waits in a list or runs. O(log n)
-local function cancel_job(queue, id, record, remembers)
+local function cancel_job(queue, id, record, remembers, now)
   if remembers then remember_end(queue, id, record, 'x') end
   local member = scheduled_as(queue, id, record)
   if member then
     call('ZREM', queue.scheduled, member)
     call('HDEL', queue.jobs, id)
-    release(queue, id, record)
     call('HINCRBY', queue.meta, 'cancelled', 1)
+    local due = release(queue, id, record, now)
+    if due > 0 then check_by(queue, due) end
     return true
   end
   local attempt, crashes = record_counts(record)

@@ -1,7 +1,8 @@
 -- A job's record: one string, made by the client but for its first 8 bytes. Numbers are big-endian.
 --    1-8   enqueued_at   ms, put in front by the admission
 --    9     version       1, or 2 with an extension, so that a release without extensions leaves the job alone
---   10     flags         1 quarantined, 2 suspect when it died, 4 cancelled, 8 extended, 16 and 32 the band (library/places.lua)
+--   10     flags         1 quarantined, 2 suspect when it died, 4 cancelled, 8 extended, 16 and 32 the band (library/places.lua),
+--                        64 completed and kept
 --   11-12  attempt       failed runs so far
 --   13     crashes       leases that expired while it was leased alone
 --   14-15  max_attempts
@@ -10,13 +11,14 @@
 --   31-    the extension if there is one: bytes 2, then fields of tag 1, bytes 1, value; none of them is in most records:
 --            1 how long after its enqueueing it may begin to run, 8 bytes, ms
 --            2 unique key, after a byte of its mode: 1 reject, 2 replace, 3 debounce
+--            3 order key
 --          kind, trace, payload, then up to 5 failures, oldest first:
 --          at 8, attempt 2, kind 1 (1 failed, 2 crashed, 3 buried), bytes 2, message (at most 300)
 -- Nothing here is read or rewritten while jobs succeed.
 local FAILURES_MAX = 5
 local FAILED, CRASHED, BURIED = 1, 2, 3
-local QUARANTINED, SUSPECT, CANCELLED, EXTENDED = 1, 2, 4, 8
-local LIFETIME, UNIQUE = 1, 2
+local QUARANTINED, SUSPECT, CANCELLED, EXTENDED, KEPT = 1, 2, 4, 8, 64
+local LIFETIME, UNIQUE, ORDER = 1, 2, 3
 local REJECT, REPLACE, DEBOUNCE = 1, 2, 3
 
 local function record_counts(record)

@@ -63,7 +63,7 @@ local function count_crash(queue, id, worker, now, crashes_max, quarantined)
   end
   record = record_with(record, QUARANTINED + SUSPECT, attempt, crashes)
   call('HSET', queue.jobs, id, record)
-  release(queue, id, record)
+  release(queue, id, record, now)
   call('ZADD', queue.dead, integer(now), id)
   quarantined[#quarantined + 1] = id
   quarantined[#quarantined + 1] = record
@@ -108,8 +108,16 @@ local function upkeep(queue, meta, now, run, lease_ms, crashes_max, skip_leased_
   breathe(queue, meta, now, lease_ms)
   if meta.check == 0 or now < meta.check then return end
   promote(queue, now)
+  local keeps = meta.uses and string.find(meta.uses, 'k', 1, true)
+  local kept_ms = keeps and tonumber(call('HGET', queue.meta, 'kept_ms'))
+  if keeps then trim_kept(queue, kept_ms, math.huge, 0, now) end
   reap(queue, meta, now, run, crashes_max, skip_leased_alone, quarantined)
   meta.check = next_check(queue, meta.hold)
+  if keeps then
+    local oldest = call('ZRANGE', queue.kept, 0, 0, 'WITHSCORES')[2]
+    local gone = oldest and tonumber(oldest) + kept_ms
+    if gone and (meta.check == 0 or gone < meta.check) then meta.check = gone end
+  end
   meta.touched = true
 end
 

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
---@include common places records ends
+--@include common places records order ends
 -- Cancels a job: one that is scheduled is gone, one that waits in a list is gone as soon as it is popped, and one that runs
 -- gets no further run; its worker is told by operations/cancel_leased.lua.
--- KEYS  the queue's 15 keys
+-- KEYS  the queue's 18 keys
 -- ARGV  id, 1 when the queue remembers
 -- Returns the state it was in: "" unknown, s scheduled, l waiting or running, x cancelled before, d dead, q quarantined,
 --         or of a remembered end its letter. O(log n + bytes)
@@ -13,5 +13,6 @@ if not record then
   return entry and string.sub(entry, 9) or ''
 end
 if has_flag(record_flags(record), CANCELLED) then return 'x' end
+if has_flag(record_flags(record), KEPT) then return 'c' end
 if call('ZSCORE', queue.dead, id) then return record_is_quarantined(record) and 'q' or 'd' end
-return cancel_job(queue, id, record, ARGV[2] == '1') and 's' or 'l'
+return cancel_job(queue, id, record, ARGV[2] == '1', now_ms()) and 's' or 'l'

@@ -1,9 +1,9 @@
 #!lua flags=no-writes
---@include common places records ends leases
+--@include common places records order ends leases
 -- Finds a job by its id, for operators.
--- KEYS  the queue's 15 keys
+-- KEYS  the queue's 18 keys
 -- ARGV  id
--- Returns {} or { state, record (empty when only the end is remembered), due or time of death or 0, fence or "", worker }
+-- Returns {} or { state, record (empty when only the end is remembered), due, time of end or 0, fence or "", worker }
 -- O(1), and for a job that is ready or leased O(leased jobs), capped
 local LEASES_MAX = 2000
 local queue, id = queue_keys(1), ARGV[1]
@@ -12,6 +12,9 @@ if not record then
   local entry = call('HGET', queue.done[1], id) or call('HGET', queue.done[2], id)
   if not entry then return {} end
   return { string.sub(entry, 9), '', 0, '', '' }
+end
+if has_flag(record_flags(record), KEPT) then
+  return { 'c', record, tonumber(call('ZSCORE', queue.kept, id) or 0), '', '' }
 end
 local died_at = call('ZSCORE', queue.dead, id)
 if died_at then return { record_is_quarantined(record) and 'q' or 'd', record, tonumber(died_at), '', '' } end

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
---@include common places records ends
+--@include common places records order ends
 -- Gives dead jobs another life: their attempts and crashes start again, their history stays. A job that may have ended
--- its worker is leased alone again. One whose unique key another job has by now stays dead.
--- KEYS  the queue's 15 keys
+-- its worker is leased alone again, one with an order key joins at the end. One whose unique key another job has by now stays dead.
+-- KEYS  the queue's 18 keys
 -- ARGV  for each job: id, delay in ms
 -- Returns how many were dead and are not any more. O(log n + bytes) for each job
 local queue = queue_keys(1)
@@ -17,22 +17,18 @@ for at = 1, #ARGV, 2 do
     local flags = record_flags(record)
     local alone = has_flag(flags, SUSPECT)
     call('ZREM', queue.dead, id)
-    call('HSET', queue.jobs, id, record_with(record, 0, 0, 0))
     moved = moved + 1
-    if delay > 0 then
-      call('ZADD', queue.scheduled, integer(now + delay), scheduled_member(id, flags, alone))
-      if earliest == 0 or now + delay < earliest then earliest = now + delay end
+    local order = order_key(record)
+    local due = delay > 0 and now + delay or 0
+    if not order or line_up(queue, order, id, due) then
+      call('HSET', queue.jobs, id, record_with(record, 0, 0, 0))
+      local check = place(queue, id, flags, alone, due, now)
+      if check > 0 and (earliest == 0 or check < earliest) then earliest = check end
     else
-      call('RPUSH', alone and queue.alone or band_list(queue, band_of(flags)), id)
-      ensure_marker(queue)
+      -- Whether it is a suspect stands in its record until its turn comes.
+      call('HSET', queue.jobs, id, record_with(record, alone and SUSPECT or 0, 0, 0))
     end
   end
 end
-if earliest > 0 then
-  local check = tonumber(call('HGET', queue.meta, 'check') or 0)
-  if check == 0 or earliest < check then
-    call('HSET', queue.meta, 'check', integer(earliest))
-    ensure_marker(queue)
-  end
-end
+if earliest > 0 then check_by(queue, earliest) end
 return moved

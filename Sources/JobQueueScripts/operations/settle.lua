@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
---@include common places records ends leases admit
+--@include common places records order ends kept leases admit
 -- Ends attempts: completes, retries, buries, gives back or snoozes jobs of some leases, and enqueues the follow-ups of
 -- those it completes. What is not under the lease any more is named and left alone, with its follow-ups.
--- KEYS  the queue's 15 keys, then those of each queue that gets follow-ups (of the same shard)
+-- KEYS  the queue's 18 keys, then those of each queue that gets follow-ups (of the same shard)
 -- ARGV  1 when the queue remembers completed jobs, for how long in ms, how many in a generation, 1 to skip the
---       comparison of digests; the number of leases, and for each: fence, token, number of completed jobs, number of
+--       comparison of digests, how long completed jobs are kept in ms or 0, how many; the number of leases, and for each: fence, token, number of completed jobs, number of
 --       others, the completed ids, their digests when they are remembered, and for each other job: id, verdict
 --       (r retry, b bury, g give back, s snooze, e expire, x cancel, c complete where more than the record goes), delay in ms,
 --       message;
@@ -16,6 +16,7 @@
 local queue = queue_keys(1)
 local remembers, remembered_ms, remembered_max = ARGV[1] == '1', tonumber(ARGV[2]), tonumber(ARGV[3])
 local skip_digest = ARGV[4] == '1'
+local kept_ms, kept_max = tonumber(ARGV[5]), tonumber(ARGV[6])
 local now = now_ms()
 local stale, stale_ids = {}, {}
 local groups = {}
@@ -27,8 +28,8 @@ local function refuse(number, id)
 end
 
 -- First look: which of the ids are under the lease they are said to be under?
-local at = 6
-for number = 1, tonumber(ARGV[5]) do
+local at = 8
+for number = 1, tonumber(ARGV[7]) do
   local fence, token = ARGV[at], ARGV[at + 1]
   local completed, others = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local first = at + 4
@@ -104,7 +105,7 @@ for number = 2, #KEYS / KEYS_PER_QUEUE do
 end
 
 -- Then write.
-local values = call('HMGET', queue.meta, 'check', 'completed', 'failed', 'died', 'gen', 'gen_at', 'uses')
+local values = call('HMGET', queue.meta, 'check', 'completed', 'failed', 'died', 'gen', 'gen_at', 'uses', 'kept_ms')
 local check, completed_total = tonumber(values[1] or 0), tonumber(values[2] or 0)
 local failed_total, died_total = tonumber(values[3] or 0), tonumber(values[4] or 0)
 local generation, generation_at = tonumber(values[5] or 0), tonumber(values[6] or now)
@@ -139,10 +140,16 @@ local function schedule(id, flags, delay, alone)
   if check == 0 or due < check then check = due end
 end
 
+-- Gives free what belongs to a job that ends.
+local function free(id, record)
+  local due = release(queue, id, record, now)
+  if due > 0 and (check == 0 or due < check) then check = due end
+end
+
 -- The last of a job that leaves nothing but its name.
 local function forget(id, record, state)
-  call('HDEL', queue.jobs, id)
-  release(queue, id, record)
+  if state == 'c' and kept_ms > 0 then keep(queue, { id }, { record }, now) else call('HDEL', queue.jobs, id) end
+  free(id, record)
   if remembers then remember({ id }, { string.sub(record, 16, 23) }, state) end
 end
 
@@ -173,7 +180,7 @@ local function settle_other(argument, alone)
   local dies = verdict == 'b' or attempt >= max_attempts
   call('HSET', queue.jobs, id, record_with(record, dies and alone and SUSPECT or 0, attempt, crashes))
   if not dies then return schedule(id, record_flags(record), delay, alone) end
-  release(queue, id, record)
+  free(id, record)
   call('ZADD', queue.dead, integer(now), id)
   died_total = died_total + 1
   died_ids[#died_ids + 1] = id
@@ -194,7 +201,11 @@ for _, group in ipairs(groups) do
     changed = true
     local alone = lease_is_alone(group.lease)
     if #group.completed > 0 then
-      call('HDEL', queue.jobs, unpack(group.completed))
+      if kept_ms > 0 then
+        keep(queue, group.completed, call('HMGET', queue.jobs, unpack(group.completed)), now)
+      else
+        call('HDEL', queue.jobs, unpack(group.completed))
+      end
       if remembers then remember(group.completed, group.digests, 'c') end
       completed_total = completed_total + #group.completed
     end
@@ -217,6 +228,12 @@ for _, group in ipairs(groups) do
       call('HSET', queue.leases, group.fence, lease_left(group))
     end
   end
+end
+if changed and kept_ms > 0 then
+  trim_kept(queue, kept_ms, kept_max, completed_total - tonumber(values[2] or 0), now)
+  if not uses or not string.find(uses, 'k', 1, true) then note_uses(queue, 'k') end
+  if values[8] ~= ARGV[5] then call('HSET', queue.meta, 'kept_ms', ARGV[5]) end
+  if check == 0 or now + kept_ms < check then check = now + kept_ms end
 end
 if changed then
   call('HSET', queue.meta, 'check', integer(check), 'completed', integer(completed_total),
