@@ -14,6 +14,8 @@ enum QueueScript {
     static let tick = make("tick")
     static let cancel = make("cancel")
     static let cancelLeased = make("cancel_leased")
+    static let check = make("check")
+    static let checkPlaces = make("check_places")
     static let pause = make("pause")
     static let stats = make("stats")
     static let find = make("find")

@@ -36,6 +36,12 @@ static const unsigned char cancel_lua[] = {
 static const unsigned char cancel_leased_lua[] = {
 #embed "operations/cancel_leased.lua"
 };
+static const unsigned char check_lua[] = {
+#embed "operations/check.lua"
+};
+static const unsigned char check_places_lua[] = {
+#embed "operations/check_places.lua"
+};
 static const unsigned char dead_lua[] = {
 #embed "operations/dead.lua"
 };
@@ -85,6 +91,8 @@ static const JobQueueScriptFile files[] = {
     {"upkeep", upkeep_lua, sizeof upkeep_lua},
     {"cancel", cancel_lua, sizeof cancel_lua},
     {"cancel_leased", cancel_leased_lua, sizeof cancel_leased_lua},
+    {"check", check_lua, sizeof check_lua},
+    {"check_places", check_places_lua, sizeof check_places_lua},
     {"dead", dead_lua, sizeof dead_lua},
     {"discard", discard_lua, sizeof discard_lua},
     {"enqueue", enqueue_lua, sizeof enqueue_lua},

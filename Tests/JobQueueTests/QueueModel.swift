@@ -381,6 +381,7 @@ struct QueueModel: Equatable {
                 remembered[id] = (jobs[id]?.payload ?? "") + "c"
                 if keptMilliseconds > 0 {
                     release(id, now: now)
+                    jobs[id]?.isCancelled = false
                     kept[id] = now
                 } else {
                     end(id, now: now)

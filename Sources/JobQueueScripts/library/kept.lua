@@ -7,9 +7,10 @@ local function keep(queue, ids, records, now)
   for index, id in ipairs(ids) do
     local record = records[index]
     if record then
+      -- A cancellation that came too late is none.
+      local flags = record_flags(record) % KEPT
       fields[#fields + 1] = id
-      fields[#fields + 1] = string.sub(record, 1, 9) .. string.char(record_flags(record) % KEPT + KEPT)
-        .. string.sub(record, 11)
+      fields[#fields + 1] = string.sub(record, 1, 9) .. string.char(flags - flags % EXTENDED + KEPT) .. string.sub(record, 11)
       scores[#scores + 1] = integer(now)
       scores[#scores + 1] = id
     end
