@@ -17,6 +17,8 @@ package import JobQueue
     func settle(_ verdicts: [(job: LeasedJob, verdict: JobVerdict)]) async throws(QueueError) -> Settlement
     var onLeaseLost: (@Loop (Lease) -> Void)? { get set }
     var onQuarantine: (@Loop ([StoredJob]) -> Void)? { get set }
+    var onExpired: (@Loop ([LeasedJob]) async throws -> Void)? { get set }
+    var onCancelRequested: (@Loop (Lease, [String]) -> Void)? { get set }
 }
 
 extension LeaseSource: JobSource {}

@@ -85,7 +85,11 @@ package final class StreamingWorker: FleetService {
             }
         }
         // Tasks of the loop rather than a group, whose children would start on another thread; a cancellation is passed on.
-        let runs = prepared.map { job in Task { @Loop in await run(job) } }
+        let runs = prepared.map { job in
+            let run = Task { @Loop in await self.run(job) }
+            core.inHand.note(run, of: job)
+            return run
+        }
         await withTaskCancellationHandler {
             if !ended.isEmpty { await end(ended) }
             for run in runs { await run.value }

@@ -8,6 +8,9 @@ final class WorkInHand {
         let jobs: [LeasedJob]
         var unsettled: Set<String>
         var task: Task<Void, Never>?
+        /// The tasks of jobs that have one of their own.
+        var runs: [String: Task<Void, Never>] = [:]
+        var cancelled: Set<String> = []
         init(_ jobs: [LeasedJob]) {
             self.jobs = jobs
             unsettled = Set(jobs.map(\.id))
@@ -49,6 +52,21 @@ final class WorkInHand {
         entry.task?.cancel()
         remove(lease)
         return count
+    }
+
+    /// Notes the task of a job that has one of its own.
+    func note(_ run: Task<Void, Never>, of job: LeasedJob) {
+        entries[job.lease]?.runs[job.id] = run
+        if entries[job.lease]?.cancelled.contains(job.id) == true { run.cancel() }
+    }
+
+    /// Cancels the work on these jobs: their own tasks, or that of the batch where nothing else is left in it. Others of a
+    /// batch that works on all at once must not suffer, so there the jobs may still succeed.
+    func cancel(_ lease: Lease, _ ids: [String]) {
+        guard let entry = entries[lease] else { return }
+        entry.cancelled.formUnion(ids)
+        for id in ids { entry.runs[id]?.cancel() }
+        if entry.unsettled.isSubset(of: entry.cancelled) { entry.task?.cancel() }
     }
 
     /// Cancels all work; its tasks end by themselves.

@@ -46,6 +46,16 @@ final class WorkerCore {
             self?.quarantined(jobs)
             othersQuarantine?(jobs)
         }
+        let othersExpired = settler.onExpired
+        settler.onExpired = { [weak self] jobs in
+            try await self?.expired(jobs)
+            try await othersExpired?(jobs)
+        }
+        let othersCancel = settler.onCancelRequested
+        settler.onCancelRequested = { [weak self] lease, ids in
+            self?.inHand.cancel(lease, ids)
+            othersCancel?(lease, ids)
+        }
     }
 
     // MARK: Leasing
@@ -122,6 +132,19 @@ final class WorkerCore {
         log.warning(
             "a lease was lost; its work is abandoned",
             ["lease.shard": .int(lease.shard), "lease.fence": .integer(lease.fence), "jobs.count": .int(count)])
+    }
+
+    /// Tells the rows of jobs that the queue is about to drop; for a row it is an end like that of a dead job.
+    private func expired(_ jobs: [LeasedJob]) async throws {
+        let ends = jobs.filter { $0.queue == queue }.map { job in
+            JobEnd(
+                id: job.id, queue: job.queue, kind: job.kind, payload: job.payload, attempt: job.attempt - 1,
+                state: .dead,
+                reason: "its deadline had passed before it could run")
+        }
+        guard !ends.isEmpty else { return }
+        try await recorder?.record(ends)
+        for end in ends { metrics.count(end.kind, "expired") }
     }
 
     private func quarantined(_ jobs: [StoredJob]) {

@@ -35,6 +35,8 @@ enum FakeJob {
 final class FakeQueue: JobSource, JobSettler {
     var onLeaseLost: (@Loop (Lease) -> Void)?
     var onQuarantine: (@Loop ([StoredJob]) -> Void)?
+    var onExpired: (@Loop ([LeasedJob]) async throws -> Void)?
+    var onCancelRequested: (@Loop (Lease, [String]) -> Void)?
     private(set) var verdicts: [(id: String, verdict: JobVerdict)] = []
     private(set) var asked: [Int] = []
     private(set) var isStopped = false
