@@ -35,6 +35,9 @@ final class EnqueueGatherer {
         let delayMilliseconds: Int64
         let uses: JobUses
         let body: [UInt8]
+
+        /// What it takes of a script beside others.
+        var weight: Int { uses.isDisjoint(with: [.unique, .order]) ? 1 : QueueLimits.belongingsWeight }
     }
 
     /// Jobs of one queue in one shard.
@@ -50,6 +53,7 @@ final class EnqueueGatherer {
     private struct Batch {
         var parts: [Part] = []
         var jobs = 0
+        var weight = 0
         var bytes = 0
     }
 
@@ -115,6 +119,7 @@ final class EnqueueGatherer {
                 let own = entries.prefix(count)
                 batch.parts.append(Part(shard: shard, queue: queue, lengthMax: lengthMax, entries: own))
                 batch.jobs += count
+                batch.weight += own.reduce(0) { $0 + $1.weight }
                 batch.bytes += own.reduce(0) { $0 + $1.body.count }
                 entries = entries.dropFirst(count)
             }
@@ -130,10 +135,12 @@ final class EnqueueGatherer {
     }
 
     private func fitting(_ entries: ArraySlice<Entry>, _ batch: Batch) -> Int {
-        var (count, bytes) = (0, batch.bytes)
-        for entry in entries.prefix(QueueLimits.scriptJobsMax - batch.jobs) {
+        var (count, bytes, weight) = (0, batch.bytes, batch.weight)
+        for entry in entries {
             bytes += entry.body.count
-            if bytes > QueueLimits.scriptBytesMax, batch.jobs + count > 0 { break }
+            weight += entry.weight
+            let isTooMuch = bytes > QueueLimits.scriptBytesMax || weight > QueueLimits.scriptJobsMax
+            if isTooMuch, batch.jobs + count > 0 { break }
             count += 1
         }
         return count

@@ -5,19 +5,28 @@ import Core
 /// Fields of tag, length and value (`library/records.lua`); one of an unknown tag is passed over, so that a later release
 /// can add some.
 struct JobExtension: Hashable {
-    private enum Tag: UInt8 { case lifetime = 1, unique = 2, order = 3 }
+    private enum Tag: UInt8 { case lifetime = 1, unique = 2, order = 3, limit = 4 }
 
     /// How long after its enqueueing the job may begin to run.
     var lifetimeMilliseconds: Int64?
     var unique: UniqueKey?
     var orderKey: String?
+    /// Of the order key; 1, 0 and 1 in most.
+    var places: UInt8 = 1
+    var startIntervalMicroseconds: UInt32 = 0
+    var burst: UInt16 = 1
 
     init() {}
 
     init(of job: NewJob) {
         lifetimeMilliseconds = job.lifetime?.milliseconds
         unique = job.unique
-        orderKey = job.orderKey
+        orderKey = job.orderKey ?? job.limit?.key
+        guard let limit = job.limit else { return }
+        places = UInt8(clamping: limit.places)
+        guard let rate = limit.rate else { return }
+        startIntervalMicroseconds = UInt32(clamping: rate.intervalMicroseconds)
+        burst = UInt16(clamping: rate.burst)
     }
 
     /// Whether the end of the job changes more than its record.
@@ -38,6 +47,11 @@ struct JobExtension: Hashable {
             bytes += [Tag.order.rawValue, UInt8(orderKey.utf8.count)]
             bytes += orderKey.utf8
         }
+        if places != 1 || startIntervalMicroseconds != 0 {
+            bytes += [Tag.limit.rawValue, 7, places]
+            withUnsafeBytes(of: startIntervalMicroseconds.bigEndian) { bytes += $0 }
+            withUnsafeBytes(of: burst.bigEndian) { bytes += $0 }
+        }
         return bytes
     }
 
@@ -56,6 +70,11 @@ struct JobExtension: Hashable {
             case .unique:
                 guard let first = value.first, let mode = UniqueKey.Mode(rawValue: first) else { return nil }
                 unique = UniqueKey(String(decoding: value.dropFirst(), as: UTF8.self), mode)
+            case .limit:
+                guard value.count == 7 else { return nil }
+                places = value[0]
+                startIntervalMicroseconds = UInt32(bigEndian: value.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
+                burst = UInt16(bigEndian: value.loadUnaligned(fromByteOffset: 5, as: UInt16.self))
             case .order: orderKey = String(decoding: value, as: UTF8.self)
             case nil: break
             }

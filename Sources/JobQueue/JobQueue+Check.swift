@@ -10,17 +10,20 @@ extension JobQueue {
     package func check(_ queue: QueueName, repair: Bool = false) async throws(QueueError) -> CheckReport {
         var report = CheckReport()
         for shard in 0..<configuration.shardCount {
-            var doubtful: [String] = []
+            var held: [String] = []
             for structure in ["scheduled", "dead", "kept", "expiries", "leases", "unique", "heads"] {
-                _ = try await walk(structure, queue, shard, repair, &doubtful, &report)
+                _ = try await walk(structure, queue, shard, repair, &held, &report)
             }
             // Those of which only a list or a lease can know: candidates until a script proves it.
-            let elsewhere = try await walk("jobs", queue, shard, repair, &doubtful, &report)
+            let elsewhere = try await walk("jobs", queue, shard, repair, &held, &report)
             // After the jobs, of which one may have been made the head that a line was without.
-            _ = try await walk("ordered", queue, shard, repair, &doubtful, &report)
+            _ = try await walk("ordered", queue, shard, repair, &held, &report)
             let standing = try await standing(queue, shard)
-            for id in elsewhere where standing[id] != 1 { doubtful.append(id) }
-            let known = Set(elsewhere)
+            var doubtful = elsewhere.filter { standing[$0] != 1 }
+            var lines: Set<String> = []
+            if !held.isEmpty { lines = try await linedUp(queue, shard) }
+            doubtful += held.filter { standing[$0] != nil || !lines.contains($0) }
+            let known = Set(elsewhere + held)
             doubtful += standing.filter { $0.value > 1 && !known.contains($0.key) }.keys
             try await prove(doubtful, queue, shard, repair, &report)
         }
@@ -29,7 +32,7 @@ extension JobQueue {
 
     private func walk(
         _ structure: String, _ queue: QueueName, _ shard: Int, _ repair: Bool,
-        _ doubtful: inout [String], _ report: inout CheckReport
+        _ held: inout [String], _ report: inout CheckReport
     ) async throws(QueueError) -> [String] {
         var elsewhere: [String] = []
         var cursor = "0"
@@ -48,7 +51,7 @@ extension JobQueue {
                 report.add(kind, shard, subject, isRepaired: repair && kind != .jobInTwoPlaces)
             }
             elsewhere += ids.compactMap(\.string)
-            doubtful += unsure.compactMap(\.string)
+            held += unsure.compactMap(\.string)
             cursor = next
         } while cursor != "0"
         return elsewhere
@@ -86,6 +89,29 @@ extension JobQueue {
             throw QueueError(error)
         }
         return counts
+    }
+
+    /// The ids that wait for another one of their order key, as far as slices can tell.
+    private func linedUp(_ queue: QueueName, _ shard: Int) async throws(QueueError) -> Set<String> {
+        var ids: Set<String> = []
+        let key = context.keys.of(queue, shard: shard)[16]
+        do throws(RedisError) {
+            var first = 0
+            var slice = 0
+            repeat {
+                let answer = try await connection.command(
+                    ["ZRANGE", .string(key), RedisArgument(first), RedisArgument(first + 499)])
+                let members = answer.array ?? []
+                for member in members {
+                    if let id = member.string?.split(separator: " ").last { ids.insert(String(id)) }
+                }
+                slice = members.count
+                first += slice
+            } while slice == 500
+        } catch {
+            throw QueueError(error)
+        }
+        return ids
     }
 
     private func prove(

@@ -15,12 +15,15 @@ struct JobUses: OptionSet, Hashable {
     /// An order key.
     static let order = JobUses(rawValue: 1 << 3)
 
+    /// An order key with a rate.
+    static let rate = JobUses(rawValue: 1 << 4)
+
     /// The options of an admission (`library/admit.lua`) into a queue.
     func options(of queue: QueueName) -> RedisArgument {
         if isEmpty { return queue.remembersCompletedJobs ? "1" : "0" }
         let letters =
             (contains(.bands) ? "b" : "") + (contains(.look) ? "f" : "") + (contains(.unique) ? "u" : "")
-            + (contains(.order) ? "o" : "")
+            + (contains(.order) ? "o" : "") + (contains(.rate) ? "r" : "")
         return .string((queue.remembersCompletedJobs ? "1" : "0") + letters)
     }
 }
@@ -30,7 +33,8 @@ extension NewJob {
         var uses: JobUses = priority == .normal ? [] : .bands
         if lifetime != nil { uses.insert(.look) }
         if unique != nil { uses.insert(.unique) }
-        if orderKey != nil { uses.insert(.order) }
+        if orderKey != nil || limit != nil { uses.insert(.order) }
+        if limit?.rate != nil { uses.insert(.rate) }
         return uses
     }
 }

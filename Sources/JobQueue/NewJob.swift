@@ -30,6 +30,9 @@ package struct NewJob: Sendable {
     /// One that waits for its next attempt holds those after it back until it succeeds or is dead. A redriven one joins at
     /// the end.
     package var orderKey: String?
+    /// How many jobs of a key may be out at once, and how often they may start; instead of an ``orderKey``, which is a key of
+    /// one place. Nothing by default.
+    package var limit: KeyLimit?
     /// What two jobs of one id must share to be the same job; the payload by default. For payloads that also say when they
     /// were made, which differs each time.
     package var sameness: [UInt8]?
@@ -37,7 +40,7 @@ package struct NewJob: Sendable {
     package init(
         id: String, queue: QueueName, kind: String, payload: [UInt8], shardKey: String, delay: Duration = .zero,
         maxAttempts: Int = 10, traceContext: String? = nil, sameness: [UInt8]? = nil, priority: PriorityBand = .normal,
-        lifetime: Duration? = nil, unique: UniqueKey? = nil, orderKey: String? = nil
+        lifetime: Duration? = nil, unique: UniqueKey? = nil, orderKey: String? = nil, limit: KeyLimit? = nil
     ) {
         self.id = id
         self.queue = queue
@@ -52,6 +55,7 @@ package struct NewJob: Sendable {
         self.lifetime = lifetime
         self.unique = unique
         self.orderKey = orderKey
+        self.limit = limit
     }
 
     /// What forbids to enqueue it, in words; `nil` when nothing does. O(id)
@@ -68,11 +72,13 @@ package struct NewJob: Sendable {
             return "the lifetime must be longer than the delay, and at most 366 days"
         }
         if let problem = unique?.problem { return problem }
-        if let orderKey,
-            !(1...QueueLimits.orderKeyBytesMax).contains(orderKey.utf8.count) || !QueueLimits.isName(orderKey)
+        if orderKey != nil, limit != nil { return "a job has an order key or a limit, not both" }
+        if let key = orderKey ?? limit?.key,
+            !(1...QueueLimits.orderKeyBytesMax).contains(key.utf8.count) || !QueueLimits.isName(key)
         {
             return "the order key must have 1 to 64 letters, digits, '.', '_', ':' or '-'"
         }
+        if let problem = limit?.problem { return problem }
         if let traceContext, traceContext.utf8.count > QueueLimits.traceContextBytesMax {
             return "the trace context is larger than 256 bytes"
         }

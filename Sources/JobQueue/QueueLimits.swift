@@ -14,6 +14,8 @@ package enum QueueLimits {
     package static let attemptsMax = 1000
     /// Jobs of one enqueue script, and jobs or follow-ups of one settle script: Lua's `unpack` takes some 7,900 values.
     package static let scriptJobsMax = 1000
+    /// What a job with a unique or order key weighs in a script beside others, so that none takes above 5 ms.
+    static let belongingsWeight = 4
     /// Payload bytes of one enqueue script, so that no single call keeps Redis busy for long.
     package static let scriptBytesMax = 4 << 20
     /// Jobs of one lease.

@@ -133,9 +133,11 @@ final class SettleGatherer {
         while !lanes[lane].pending.isEmpty {
             var count = 0
             var followUps = 0
+            var weight = 0
             for entry in lanes[lane].pending.prefix(QueueLimits.scriptJobsMax) {
                 followUps += entry.nearFollowUps.count
-                if followUps > Self.followUpsMax, count > 0 { break }
+                weight += entry.hasBelongings ? QueueLimits.belongingsWeight : 1
+                if followUps > Self.followUpsMax || weight > QueueLimits.scriptJobsMax, count > 0 { break }
                 count += 1
             }
             let entries = Array(lanes[lane].pending.prefix(count))

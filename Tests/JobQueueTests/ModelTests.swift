@@ -99,7 +99,9 @@ struct ModelWalk {
         let news = jobs.map { job in
             NewJob.test(
                 job.id, name, payload: job.payload, maxAttempts: job.maxAttempts, priority: job.priority,
-                lifetime: job.lifetime.map { .milliseconds($0) }, unique: job.unique, orderKey: job.orderKey)
+                lifetime: job.lifetime.map { .milliseconds($0) }, unique: job.unique,
+                orderKey: job.places == 1 ? job.orderKey : nil,
+                limit: job.places == 1 ? nil : job.orderKey.map { KeyLimit($0, places: job.places) })
         }
         let lengthMax = !isPlain && chance(20) ? Int.random(in: 1...30, using: &random) : 0
         let uses = news.reduce(into: JobUses()) { $0.formUnion($1.uses) }
@@ -144,7 +146,12 @@ struct ModelWalk {
                 "key-\(Int.random(in: 0..<5, using: &random))",
                 UniqueKey.Mode.allCases.randomElement(using: &random) ?? .reject)
         }
-        if chance(30) { job.orderKey = "order-\(Int.random(in: 0..<4, using: &random))" }
+        if chance(30) {
+            let number = Int.random(in: 0..<4, using: &random)
+            job.orderKey = "order-\(number)"
+            // Of one key they do not always agree.
+            job.places = number < 2 ? 1 : chance(80) ? number : Int.random(in: 1...4, using: &random)
+        }
         return job
     }
 
@@ -402,7 +409,8 @@ struct ModelWalk {
                 crashes: record.crashes, maxAttempts: record.maxAttempts,
                 failures: record.failures.count == 5 ? max(5, known?.failures ?? 5) : record.failures.count,
                 isQuarantined: record.isQuarantined, priority: record.priority, deadline: record.deadline?.rawValue,
-                unique: record.extent.unique, orderKey: record.extent.orderKey, isCancelled: bytes[9] & 4 != 0,
+                unique: record.extent.unique, orderKey: record.extent.orderKey, places: Int(record.extent.places),
+                isCancelled: bytes[9] & 4 != 0,
                 diedAlone: known?.diedAlone ?? false)
         }
     }

@@ -15,6 +15,7 @@ struct QueueModel: Equatable {
         var deadline: Int64?
         var unique: UniqueKey?
         var orderKey: String?
+        var places = 1
         /// It waits in a list, or runs, and is not to run again.
         var isCancelled = false
         /// It died while it was a suspect.
@@ -46,6 +47,7 @@ struct QueueModel: Equatable {
         var lifetime: Int64?
         var unique: UniqueKey?
         var orderKey: String?
+        var places = 1
     }
 
     let leaseMilliseconds: Int64
@@ -114,7 +116,8 @@ struct QueueModel: Equatable {
                 if let unique = job.unique { self.unique[unique.key] = job.id }
                 jobs[job.id] = Job(
                     payload: job.payload, maxAttempts: job.maxAttempts, priority: job.priority,
-                    deadline: job.lifetime.map { now + $0 }, unique: job.unique, orderKey: job.orderKey)
+                    deadline: job.lifetime.map { now + $0 }, unique: job.unique, orderKey: job.orderKey,
+                    places: job.places)
                 if job.orderKey != nil {
                     lineUps.append((job.id, job.delay > 0 ? now + job.delay : 0))
                 } else if job.delay > 0 {
@@ -193,22 +196,33 @@ struct QueueModel: Equatable {
 
     private mutating func release(_ id: String, now: Int64) {
         if let key = jobs[id]?.unique?.key, unique[key] == id { unique[key] = nil }
-        guard let key = jobs[id]?.orderKey, heads[key] == id else { return }
-        heads[key] = nil
-        guard var held = ordered[key] else { return }
-        let next = held.removeFirst()
-        ordered[key] = held.isEmpty ? nil : held
-        heads[key] = next.id
-        put(next.id, due: next.due, isAlone: jobs[next.id]?.diedAlone == true, now: now)
+        guard let key = jobs[id]?.orderKey,
+            let place = Self.places(of: key, 64).first(where: { heads[$0] == id })
+        else { return }
+        heads[place] = nil
+        for _ in 0..<10 {
+            guard let next = ordered[key]?.first, let job = jobs[next.id],
+                let free = Self.places(of: key, job.places).first(where: { heads[$0] == nil })
+            else { return }
+            heads[free] = next.id
+            ordered[key]?.removeFirst()
+            if ordered[key]?.isEmpty == true { ordered[key] = nil }
+            put(next.id, due: next.due, isAlone: job.diedAlone, now: now)
+            if job.places == 1 { return }
+        }
+    }
+
+    private static func places(of key: String, _ count: Int) -> [String] {
+        (1...count).map { $0 == 1 ? key : "\(key) \($0)" }
     }
 
     private mutating func lineUp(_ id: String, _ due: Int64, isAlone: Bool, now: Int64) {
         if let key = jobs[id]?.orderKey {
-            guard heads[key] == nil else {
+            guard let free = Self.places(of: key, jobs[id]?.places ?? 1).first(where: { heads[$0] == nil }) else {
                 ordered[key, default: []].append(Held(id: id, due: due))
                 return
             }
-            heads[key] = id
+            heads[free] = id
         }
         put(id, due: due, isAlone: isAlone, now: now)
     }
@@ -450,7 +464,8 @@ struct QueueModel: Equatable {
         dead[id] = nil
         jobs[id] = Job(
             payload: job.payload, maxAttempts: job.maxAttempts, failures: job.failures, priority: job.priority,
-            deadline: job.deadline, unique: job.unique, orderKey: job.orderKey, diedAlone: job.diedAlone)
+            deadline: job.deadline, unique: job.unique, orderKey: job.orderKey,
+            places: job.places, diedAlone: job.diedAlone)
         lineUp(id, 0, isAlone: job.diedAlone, now: 0)
     }
 
@@ -471,8 +486,12 @@ struct QueueModel: Equatable {
         places += dead.keys
         places += ordered.values.flatMap { $0.map(\.id) }
         places += kept.keys
-        for (key, id) in heads where jobs[id]?.orderKey != key { return "a head that is not of its key" }
-        for key in ordered.keys where heads[key] == nil { return "jobs held back without a head" }
+        for (place, id) in heads where jobs[id]?.orderKey.map({ place.hasPrefix($0) }) != true {
+            return "a foreign head"
+        }
+        for key in ordered.keys where !heads.keys.contains(where: { $0.hasPrefix(key) }) {
+            return "jobs held back without a head"
+        }
         if places.count != Set(places).count { return "a job is in two places" }
         if Set(places) != Set(jobs.keys) { return "a job is in no place, or a place without a job" }
         return Set(leases.keys) == Set(expiries.keys) ? nil : "a lease without an expiry, or the other way round"

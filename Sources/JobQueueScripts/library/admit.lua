@@ -120,7 +120,7 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
       local flags = has_bands and string.byte(body, 2) or 0
       local key = has_order and order_key(stamp .. body)
       if key then
-        ordered[#ordered + 1] = { key, id, string.byte(body, 2), delay == '0' and 0 or now + tonumber(delay) }
+        ordered[#ordered + 1] = { key, id, stamp .. body, delay == '0' and 0 or now + tonumber(delay) }
       elseif delay == '0' and flags < 16 then
         ready[#ready + 1] = id
       elseif delay == '0' then
@@ -164,9 +164,10 @@ local function admit(queue, plan)
     check_by(queue, plan.due)
   end
   for _, job in ipairs(plan.ordered) do
-    local key, id, flags, due = unpack(job)
-    if line_up(queue, key, id, due) then
-      local check = place(queue, id, flags, false, due, plan.now)
+    local key, id, record, due = unpack(job)
+    if line_up(queue, key, id, due, order_limit(record)) then
+      local at = start_at(queue, key, record, due, plan.now)
+      local check = place(queue, id, record_flags(record), false, at, plan.now)
       if check > 0 then check_by(queue, check) end
     end
   end

@@ -1,6 +1,6 @@
 -- Shared by every operation: the keys of a queue in a shard, Redis' clock, and what many of them do.
 --
--- A queue of a shard has a fixed set of 18 keys, which every script declares, in this order:
+-- A queue of a shard has a fixed set of 19 keys, which every script declares, in this order:
 --   jobs       HASH  id -> record (library/records.lua)
 --   ready      LIST  ids waiting, next one first; those of priority `normal`
 --   alone      LIST  ids of suspects: jobs whose lease once expired; each is leased by itself until it succeeds
@@ -14,14 +14,16 @@
 --   wake       LIST  at most one marker, popped by a worker that waits
 --   urgent, high, low  LIST  like ready, for the other priorities
 --   unique     HASH  unique key -> id of the job that has it (library/ends.lua)
---   heads      HASH  order key -> id of the job of this key that is not held back (library/order.lua)
+--   heads      HASH  order key, and "key n" for its further places -> id of a job that is not held back (library/order.lua)
 --   ordered    ZSET  jobs held back, by name: order key, a number that grows, due time, id
 --   kept       ZSET  completed jobs whose records stay, by time of completion (library/kept.lua)
+--   rates      ZSET  order keys with a rate, by the time from which on their next job may start (library/order.lua)
 -- `meta.uses` names by letters what any job of the queue has ever asked for, so that what nobody uses costs one field of
 -- an HMGET and nothing else: b another priority than normal, f a deadline or a cancellation: a look
--- at each record when it is leased, u a unique key, o an order key, k completed jobs are kept.
+-- at each record when it is leased, u a unique key, o an order key,
+-- r an order key with a rate, k completed jobs are kept.
 -- All times are Redis' own, in milliseconds.
-local KEYS_PER_QUEUE = 18
+local KEYS_PER_QUEUE = 19
 local call = redis.call
 
 local function queue_keys(number)
@@ -30,7 +32,7 @@ local function queue_keys(number)
     jobs = KEYS[first + 1], ready = KEYS[first + 2], alone = KEYS[first + 3], scheduled = KEYS[first + 4],
     leases = KEYS[first + 5], expiries = KEYS[first + 6], dead = KEYS[first + 7],
     done = { KEYS[first + 8], KEYS[first + 9] }, meta = KEYS[first + 10], wake = KEYS[first + 11], unique = KEYS[first + 15], heads = KEYS[first + 16],
-    ordered = KEYS[first + 17], kept = KEYS[first + 18], first = first,
+    ordered = KEYS[first + 17], kept = KEYS[first + 18], rates = KEYS[first + 19], first = first,
   }
 end
 

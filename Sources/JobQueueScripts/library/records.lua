@@ -12,13 +12,14 @@
 --            1 how long after its enqueueing it may begin to run, 8 bytes, ms
 --            2 unique key, after a byte of its mode: 1 reject, 2 replace, 3 debounce
 --            3 order key
+--            4 its places 1 byte, and 0 or the microseconds between starts 4, burst 2
 --          kind, trace, payload, then up to 5 failures, oldest first:
 --          at 8, attempt 2, kind 1 (1 failed, 2 crashed, 3 buried), bytes 2, message (at most 300)
 -- Nothing here is read or rewritten while jobs succeed.
 local FAILURES_MAX = 5
 local FAILED, CRASHED, BURIED = 1, 2, 3
 local QUARANTINED, SUSPECT, CANCELLED, EXTENDED, KEPT = 1, 2, 4, 8, 64
-local LIFETIME, UNIQUE, ORDER = 1, 2, 3
+local LIFETIME, UNIQUE, ORDER, LIMIT = 1, 2, 3, 4
 local REJECT, REPLACE, DEBOUNCE = 1, 2, 3
 
 local function record_counts(record)

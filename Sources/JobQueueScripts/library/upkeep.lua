@@ -111,6 +111,7 @@ local function upkeep(queue, meta, now, run, lease_ms, crashes_max, skip_leased_
   local keeps = meta.uses and string.find(meta.uses, 'k', 1, true)
   local kept_ms = keeps and tonumber(call('HGET', queue.meta, 'kept_ms'))
   if keeps then trim_kept(queue, kept_ms, math.huge, 0, now) end
+  if meta.uses and string.find(meta.uses, 'r', 1, true) then trim_rates(queue, now) end
   reap(queue, meta, now, run, crashes_max, skip_leased_alone, quarantined)
   meta.check = next_check(queue, meta.hold)
   if keeps then

@@ -2,16 +2,16 @@
 --@include common places records order ends leases
 -- Looks through a slice of one structure of a queue for what must not be, and mends it where asked. What one script can
 -- prove is proven here; where the jobs in lists are is for operations/check_places.lua.
--- KEYS  the queue's 18 keys
+-- KEYS  the queue's 19 keys
 -- ARGV  structure: scheduled, dead, kept, ordered, expiries (by rank), leases, unique, heads, jobs (by cursor)
 --       cursor, 0 at first; entries to look at in about; 1 to repair
 -- Returns { cursor to go on with or "0", entries seen, findings: kind, subject, ...; for jobs: ids that must be in a list or
---           under a lease; ids that should be in the line of their order key }. O(looked at x log n)
-local LINE_MAX = 1000
+--           under a lease; ids that must be in the line of their order key }. O(looked at x log n)
+local LINE_MAX = 200
 local queue = queue_keys(1)
 local structure, cursor, count, repairs = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
 local now = now_ms()
-local findings, elsewhere, doubtful, removed = {}, {}, {}, 0
+local findings, elsewhere, held, removed = {}, {}, {}, 0
 
 local function find(kind, subject)
   findings[#findings + 1] = kind
@@ -72,14 +72,24 @@ local function look_at_lease(fence, lease)
   end
 end
 
-local function look_at_head(key, id)
+local function look_at_head(name, id)
+  local key = string.match(name, '^%S+')
   local record = call('HGET', queue.jobs, id)
   if record and order_key(record) == key and not call('ZSCORE', queue.dead, id) and not has_flag(record_flags(record), KEPT)
   then return end
-  find('head_without_job', key)
+  find('head_without_job', name)
   if not repairs then return end
   local due = advance(queue, key, id, now)
   if due > 0 then check_by(queue, due) end
+end
+
+local function has_head(key)
+  local names = {}
+  for number = 1, PLACES_MAX do names[number] = place_name(key, number) end
+  for _, holder in ipairs(call('HMGET', queue.heads, unpack(names))) do
+    if holder then return true end
+  end
+  return false
 end
 
 local function look_at_line(member)
@@ -88,7 +98,7 @@ local function look_at_line(member)
     find('line_without_job', member)
     return drop(queue.ordered, member)
   end
-  if call('HEXISTS', queue.heads, key) == 1 then return end
+  if has_head(key) then return end
   find('line_without_head', key)
   if not repairs then return end
   -- As if a head had just ended.
@@ -108,14 +118,13 @@ local function look_at_job(id, record)
   local scheduled = scheduled_as(queue, id, record)
   if scheduled then places = places + 1 end
   local key = order_key(record)
-  local head = key and not dead and not kept and (call('HGET', queue.heads, key) or '')
-  if head and head ~= id then
-    local line = call('ZRANGE', queue.ordered, '[' .. key .. ' ', '(' .. key .. '!', 'BYLEX', 'LIMIT', 0, LINE_MAX)
-    for _, member in ipairs(line) do
-      if string.match(member, ' (%S+)$') == id then return places > 0 and find('job_in_two_places', id) end
-    end
-    if #line == LINE_MAX then return end
-    if head == '' then
+  if key and not dead and not kept and not place_of(queue, key, id) then
+    if not has_head(key) then
+      local line = call('ZRANGE', queue.ordered, '[' .. key .. ' ', '(' .. key .. '!', 'BYLEX', 'LIMIT', 0, LINE_MAX)
+      for _, member in ipairs(line) do
+        if string.match(member, ' (%S+)$') == id then return end
+      end
+      if #line == LINE_MAX then return end
       find('job_not_in_line', id)
       if repairs then call('HSET', queue.heads, key, id) end
     elseif scheduled then
@@ -123,9 +132,9 @@ local function look_at_job(id, record)
       if not repairs then return end
       local due = call('ZSCORE', queue.scheduled, scheduled)
       call('ZREM', queue.scheduled, scheduled)
-      return line_up(queue, key, id, tonumber(due))
+      return line_up(queue, key, id, tonumber(due), 1)
     elseif places == 0 then
-      doubtful[#doubtful + 1] = id
+      held[#held + 1] = id
       return
     end
   end
@@ -166,4 +175,4 @@ elseif structure == 'heads' then
 else
   next_cursor, seen = scan(queue.jobs, look_at_job)
 end
-return { next_cursor, seen, findings, elsewhere, doubtful }
+return { next_cursor, seen, findings, elsewhere, held }

@@ -2,11 +2,11 @@
 --@include common places records order leases
 -- Proves where jobs are that must be in one list or under one lease, and mends it where asked. A proof needs a look through
 -- the lists and leases: where those are too long for one script, it says so and changes nothing.
--- KEYS  the queue's 18 keys
+-- KEYS  the queue's 19 keys
 -- ARGV  1 to repair, then the ids, 20 at most
 -- Returns one letter for each: "+" in one place, "0" in none, "2" in more than one, "3" beside the head of its order key, "?" not to be proven
 --         now, "-" gone or in the schedule or dead by now. O(ids x looked through), both capped
-local LIST_MAX, LEASES_MAX, LEASED_BYTES_MAX, LINE_MAX = 20000, 200, 1000000, 1000
+local LIST_MAX, LEASES_MAX, LEASED_BYTES_MAX, LINE_MAX = 20000, 200, 1000000, 500
 -- A name that no job can have: whoever pops it passes over it.
 local NOBODY = '~'
 local queue = queue_keys(1)
@@ -45,8 +45,7 @@ local function look(id)
   end
   local places = is_leased + #entries
   local key = order_key(record)
-  local head = key and call('HGET', queue.heads, key)
-  if head and head ~= id then
+  if key and not place_of(queue, key, id) then
     local line = call('ZRANGE', queue.ordered, '[' .. key .. ' ', '(' .. key .. '!', 'BYLEX', 'LIMIT', 0, LINE_MAX)
     if #line == LINE_MAX then return '?' end
     local is_in_line = false
@@ -55,7 +54,7 @@ local function look(id)
     if is_leased > 0 or is_in_line and places == 0 then return '+' end
     if repairs then
       for _, entry in ipairs(entries) do call('LSET', entry[1], entry[2], NOBODY) end
-      if not is_in_line then line_up(queue, key, id, 0) end
+      if not is_in_line then line_up(queue, key, id, 0, 1) end
     end
     return '3'
   end

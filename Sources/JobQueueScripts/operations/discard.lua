@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --@include common records
 -- Deletes dead jobs; a queue that remembers its completed jobs remembers these as cancelled.
--- KEYS  the queue's 18 keys
+-- KEYS  the queue's 19 keys
 -- ARGV  1 when the queue remembers, then the ids
 -- Returns how many were dead. O(log n) for each job
 local queue = queue_keys(1)

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --@include common places records order ends kept leases upkeep
 -- Leases a batch, after the due part of the queue's upkeep.
--- KEYS  the queue's 18 keys
+-- KEYS  the queue's 19 keys
 -- ARGV  run id of this Redis, token, worker's name, lease in ms, jobs at most, 1 when the worker holds nothing and may
 --       take a suspect, crashes before quarantine, 1 to put reaped jobs among the others (a test's fault)
 -- Returns { state: leased | empty | paused, fence, now, next check or 0, ready jobs left, suspects left,

@@ -2,7 +2,7 @@
 --@include common places records order ends
 -- Gives dead jobs another life: their attempts and crashes start again, their history stays. A job that may have ended
 -- its worker is leased alone again, one with an order key joins at the end. One whose unique key another job has by now stays dead.
--- KEYS  the queue's 18 keys
+-- KEYS  the queue's 19 keys
 -- ARGV  for each job: id, delay in ms
 -- Returns how many were dead and are not any more. O(log n + bytes) for each job
 local queue = queue_keys(1)
@@ -20,7 +20,8 @@ for at = 1, #ARGV, 2 do
     moved = moved + 1
     local order = order_key(record)
     local due = delay > 0 and now + delay or 0
-    if not order or line_up(queue, order, id, due) then
+    if not order or line_up(queue, order, id, due, order_limit(record)) then
+      if order then due = start_at(queue, order, record, due, now) end
       call('HSET', queue.jobs, id, record_with(record, 0, 0, 0))
       local check = place(queue, id, flags, alone, due, now)
       if check > 0 and (earliest == 0 or check < earliest) then earliest = check end

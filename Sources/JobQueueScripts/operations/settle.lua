@@ -2,7 +2,7 @@
 --@include common places records order ends kept leases admit
 -- Ends attempts: completes, retries, buries, gives back or snoozes jobs of some leases, and enqueues the follow-ups of
 -- those it completes. What is not under the lease any more is named and left alone, with its follow-ups.
--- KEYS  the queue's 18 keys, then those of each queue that gets follow-ups (of the same shard)
+-- KEYS  the queue's 19 keys, then those of each queue that gets follow-ups (of the same shard)
 -- ARGV  1 when the queue remembers completed jobs, for how long in ms, how many in a generation, 1 to skip the
 --       comparison of digests, how long completed jobs are kept in ms or 0, how many; the number of leases, and for each: fence, token, number of completed jobs, number of
 --       others, the completed ids, their digests when they are remembered, and for each other job: id, verdict
