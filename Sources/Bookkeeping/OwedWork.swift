@@ -103,7 +103,7 @@ package final class OwedWork {
                 switch outcome {
                 case .added: report.added[what, default: 0] += 1
                 case .exists(.dead), .exists(.quarantined): report.stuck[what, default: 0] += 1
-                case .exists, .conflict, .duplicate, .full: break
+                case .exists, .conflict, .duplicate, .full, .batchEnded: break
                 }
             }
             after = try last.uuid(0)

@@ -30,6 +30,8 @@ package struct CheckReport: Hashable, Sendable {
         /// A job with an order key is neither head nor held back. Mended: it is the head where there is none, and else joins at
         /// the end.
         case jobNotInLine = "job_not_in_line"
+        /// A name in a batch whose job or batch is gone. Mended: as a job that ended without success.
+        case memberWithoutJob = "member_without_job"
         case keptWithoutJob = "kept_without_job"
         case keptWithoutTime = "kept_without_time"
     }

@@ -37,7 +37,7 @@ final class EnqueueGatherer {
         let body: [UInt8]
 
         /// What it takes of a script beside others.
-        var weight: Int { uses.isDisjoint(with: [.unique, .order]) ? 1 : QueueLimits.belongingsWeight }
+        var weight: Int { uses.isDisjoint(with: [.unique, .order, .batch]) ? 1 : QueueLimits.belongingsWeight }
     }
 
     /// Jobs of one queue in one shard.
@@ -214,7 +214,7 @@ final class EnqueueGatherer {
             case .added: added += 1
             case .conflict: conflicts += 1
             case .duplicate: duplicates += 1
-            case .full: refused += 1
+            case .full, .batchEnded: refused += 1
             case .exists: break
             }
         }

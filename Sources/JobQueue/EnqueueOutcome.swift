@@ -11,6 +11,9 @@ package enum EnqueueOutcome: Hashable, Sendable {
     /// The queue has as many jobs as it may (``JobQueueConfiguration/lengthMax``): nothing changed. For a client: 429.
     case full
 
+    /// Its batch is not open: it ended, or was never opened. Nothing changed.
+    case batchEnded
+
     /// The script's code of a job, with the job that has its unique key; `nil` for a code that no script gives.
     init?(code: UInt8, holder: String? = nil) {
         if code == UInt8(ascii: "a") {
@@ -19,6 +22,10 @@ package enum EnqueueOutcome: Hashable, Sendable {
         }
         if code == UInt8(ascii: "o") {
             self = .full
+            return
+        }
+        if code == UInt8(ascii: "n") {
+            self = .batchEnded
             return
         }
         if code == UInt8(ascii: "u") {

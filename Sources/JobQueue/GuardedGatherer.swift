@@ -30,7 +30,7 @@ final class GuardedGatherer {
         _ job: NewJob, guardedBy guardKey: [UInt8], window: Duration
     ) async throws(QueueError) -> FirstOutcome {
         if let problem = job.problem(payloadBytesMax: context.configuration.payloadBytesMax) { throw .invalid(problem) }
-        if job.unique != nil { throw .invalid("a guarded job can have no unique key") }
+        if job.unique != nil || job.batch != nil { throw .invalid("a guarded job can have no unique key and no batch") }
         guard (1...QueueLimits.guardBytesMax).contains(guardKey.count) else {
             throw .invalid("the guard must have 1 to \(QueueLimits.guardBytesMax) bytes")
         }

@@ -5,11 +5,12 @@ import Core
 /// Fields of tag, length and value (`library/records.lua`); one of an unknown tag is passed over, so that a later release
 /// can add some.
 struct JobExtension: Hashable {
-    private enum Tag: UInt8 { case lifetime = 1, unique = 2, order = 3, limit = 4 }
+    private enum Tag: UInt8 { case lifetime = 1, unique = 2, order = 3, limit = 4, batch = 5 }
 
     /// How long after its enqueueing the job may begin to run.
     var lifetimeMilliseconds: Int64?
     var unique: UniqueKey?
+    var batch: String?
     var orderKey: String?
     /// Of the order key; 1, 0 and 1 in most.
     var places: UInt8 = 1
@@ -21,6 +22,7 @@ struct JobExtension: Hashable {
     init(of job: NewJob) {
         lifetimeMilliseconds = job.lifetime?.milliseconds
         unique = job.unique
+        batch = job.batch
         orderKey = job.orderKey ?? job.limit?.key
         guard let limit = job.limit else { return }
         places = UInt8(clamping: limit.places)
@@ -30,7 +32,7 @@ struct JobExtension: Hashable {
     }
 
     /// Whether the end of the job changes more than its record.
-    var belongings: Bool { unique != nil || orderKey != nil }
+    var belongings: Bool { unique != nil || orderKey != nil || batch != nil }
 
     /// As it stands in a record, without the two bytes of its length; empty when there is nothing to say.
     var bytes: [UInt8] {
@@ -51,6 +53,10 @@ struct JobExtension: Hashable {
             bytes += [Tag.limit.rawValue, 7, places]
             withUnsafeBytes(of: startIntervalMicroseconds.bigEndian) { bytes += $0 }
             withUnsafeBytes(of: burst.bigEndian) { bytes += $0 }
+        }
+        if let batch {
+            bytes += [Tag.batch.rawValue, UInt8(batch.utf8.count)]
+            bytes += batch.utf8
         }
         return bytes
     }
@@ -75,6 +81,7 @@ struct JobExtension: Hashable {
                 places = value[0]
                 startIntervalMicroseconds = UInt32(bigEndian: value.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
                 burst = UInt16(bigEndian: value.loadUnaligned(fromByteOffset: 5, as: UInt16.self))
+            case .batch: batch = String(decoding: value, as: UTF8.self)
             case .order: orderKey = String(decoding: value, as: UTF8.self)
             case nil: break
             }

@@ -11,7 +11,7 @@ extension JobQueue {
         var report = CheckReport()
         for shard in 0..<configuration.shardCount {
             var held: [String] = []
-            for structure in ["scheduled", "dead", "kept", "expiries", "leases", "unique", "heads"] {
+            for structure in ["scheduled", "dead", "kept", "members", "expiries", "leases", "unique", "heads"] {
                 _ = try await walk(structure, queue, shard, repair, &held, &report)
             }
             // Those of which only a list or a lease can know: candidates until a script proves it.

@@ -20,7 +20,7 @@ extension JobQueue {
         var isPaused = false
         for shard in 0..<configuration.shardCount {
             let answer = try await context.run(QueueScript.stats, queue, shard: shard, [])
-            guard let numbers = answer.array?.compactMap(\.integer), numbers.count == 21 else {
+            guard let numbers = answer.array?.compactMap(\.integer), numbers.count == 22 else {
                 throw .unexpected(QueueScript.stats)
             }
             var counts = QueueStats.Counts()
@@ -42,6 +42,7 @@ extension JobQueue {
             counts.uniqueKeys = Int(numbers[18])
             counts.heldBack = Int(numbers[19])
             counts.kept = Int(numbers[20])
+            counts.batches = Int(numbers[21])
             counts.leased -= counts.heldBack + counts.kept
             if numbers[12] > 0 { counts.oldestReadyAge = .milliseconds(max(0, numbers[0] - numbers[12])) }
             shards.append(counts)

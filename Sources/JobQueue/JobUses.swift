@@ -18,12 +18,16 @@ struct JobUses: OptionSet, Hashable {
     /// An order key with a rate.
     static let rate = JobUses(rawValue: 1 << 4)
 
+    /// A batch.
+    static let batch = JobUses(rawValue: 1 << 5)
+
     /// The options of an admission (`library/admit.lua`) into a queue.
     func options(of queue: QueueName) -> RedisArgument {
         if isEmpty { return queue.remembersCompletedJobs ? "1" : "0" }
         let letters =
             (contains(.bands) ? "b" : "") + (contains(.look) ? "f" : "") + (contains(.unique) ? "u" : "")
             + (contains(.order) ? "o" : "") + (contains(.rate) ? "r" : "")
+            + (contains(.batch) ? "j" : "")
         return .string((queue.remembersCompletedJobs ? "1" : "0") + letters)
     }
 }
@@ -35,6 +39,7 @@ extension NewJob {
         if unique != nil { uses.insert(.unique) }
         if orderKey != nil || limit != nil { uses.insert(.order) }
         if limit?.rate != nil { uses.insert(.rate) }
+        if batch != nil { uses.insert(.batch) }
         return uses
     }
 }

@@ -19,6 +19,7 @@ package struct LeasedJob: Sendable {
     package let deadline: EpochMilliseconds?
     package let unique: UniqueKey?
     package let orderKey: String?
+    package let batch: String?
     /// What went wrong before, oldest first, at most five.
     package let failures: [JobFailure]
     let digest: UInt64
@@ -45,6 +46,7 @@ package struct LeasedJob: Sendable {
         deadline = record.deadline
         unique = record.extent.unique
         orderKey = record.extent.orderKey
+        batch = record.extent.batch
         hasBelongings = record.extent.belongings
         failures = record.failures
         digest = record.digest

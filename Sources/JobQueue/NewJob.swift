@@ -33,6 +33,8 @@ package struct NewJob: Sendable {
     /// How many jobs of a key may be out at once, and how often they may start; instead of an ``orderKey``, which is a key of
     /// one place. Nothing by default.
     package var limit: KeyLimit?
+    /// The open batch of the same queue and shard that it joins (``JobBatch``); none by default.
+    package var batch: String?
     /// What two jobs of one id must share to be the same job; the payload by default. For payloads that also say when they
     /// were made, which differs each time.
     package var sameness: [UInt8]?
@@ -40,7 +42,8 @@ package struct NewJob: Sendable {
     package init(
         id: String, queue: QueueName, kind: String, payload: [UInt8], shardKey: String, delay: Duration = .zero,
         maxAttempts: Int = 10, traceContext: String? = nil, sameness: [UInt8]? = nil, priority: PriorityBand = .normal,
-        lifetime: Duration? = nil, unique: UniqueKey? = nil, orderKey: String? = nil, limit: KeyLimit? = nil
+        lifetime: Duration? = nil, unique: UniqueKey? = nil, orderKey: String? = nil, limit: KeyLimit? = nil,
+        batch: String? = nil
     ) {
         self.id = id
         self.queue = queue
@@ -56,6 +59,7 @@ package struct NewJob: Sendable {
         self.unique = unique
         self.orderKey = orderKey
         self.limit = limit
+        self.batch = batch
     }
 
     /// What forbids to enqueue it, in words; `nil` when nothing does. O(id)
@@ -79,6 +83,9 @@ package struct NewJob: Sendable {
             return "the order key must have 1 to 64 letters, digits, '.', '_', ':' or '-'"
         }
         if let problem = limit?.problem { return problem }
+        if let batch, !(1...QueueLimits.idBytesMax).contains(batch.utf8.count) || !QueueLimits.isName(batch) {
+            return "the batch must have 1 to 64 letters, digits, '.', '_', ':' or '-'"
+        }
         if let traceContext, traceContext.utf8.count > QueueLimits.traceContextBytesMax {
             return "the trace context is larger than 256 bytes"
         }

@@ -19,6 +19,8 @@ package struct QueueStats: Hashable, Sendable {
         package var dead = 0
         /// Jobs that wait for another one of their order key.
         package var heldBack = 0
+        /// Batches that are open or not at their end.
+        package var batches = 0
         /// Completed jobs that are kept.
         package var kept = 0
         /// Unique keys that jobs have.
@@ -63,6 +65,7 @@ package struct QueueStats: Hashable, Sendable {
             sum.uniqueKeys += counts.uniqueKeys
             sum.heldBack += counts.heldBack
             sum.kept += counts.kept
+            sum.batches += counts.batches
             if let age = counts.oldestReadyAge { sum.oldestReadyAge = max(age, sum.oldestReadyAge ?? .zero) }
         }
     }

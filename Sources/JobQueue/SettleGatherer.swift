@@ -246,10 +246,17 @@ final class SettleGatherer {
         let added = codes.count { $0 == UInt8(ascii: "a") }
         let unwanted = codes.count { $0 == UInt8(ascii: "-") }
         let duplicates = codes.count { $0 == UInt8(ascii: "u") }
+        let late = codes.count { $0 == UInt8(ascii: "n") }
         let conflicts = codes.count { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
         context.metrics.added[queue.ordinal].add(added)
-        context.metrics.repeated[queue.ordinal].add(codes.count - added - conflicts - duplicates - unwanted)
+        context.metrics.repeated[queue.ordinal].add(codes.count - added - conflicts - duplicates - unwanted - late)
         context.metrics.duplicates[queue.ordinal].add(duplicates)
+        context.metrics.refused[queue.ordinal].add(late)
+        if late > 0 {
+            context.log.error(
+                "follow-ups came too late for their batches",
+                ["queue.name": .string(queue.rawValue), "job.count": .int(late)])
+        }
         guard conflicts > 0 else { return }
         context.metrics.conflicts[queue.ordinal].add(conflicts)
         context.log.error(
@@ -265,6 +272,8 @@ final class SettleGatherer {
             if conflicts > 0 {
                 context.log.error("follow-ups have the ids of other jobs", ["job.count": .int(conflicts)])
             }
+            let late = outcomes.count { $0 == .batchEnded }
+            if late > 0 { context.log.error("follow-ups came too late for their batches", ["job.count": .int(late)]) }
         } catch {
             for job in jobs { context.metrics.followUpsLost[job.queue.ordinal].add() }
             context.log.warning(

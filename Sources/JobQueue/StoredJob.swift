@@ -26,6 +26,7 @@ package struct StoredJob: Sendable {
     package let deadline: EpochMilliseconds?
     package let unique: UniqueKey?
     package let orderKey: String?
+    package let batch: String?
     package let failures: [JobFailure]
     /// The fence of its lease and who holds it, of a leased job.
     package let fence: Int64?
@@ -53,6 +54,7 @@ package struct StoredJob: Sendable {
         deadline = record?.deadline
         unique = record?.extent.unique
         orderKey = record?.extent.orderKey
+        batch = record?.extent.batch
         failures = record?.failures ?? []
         self.fence = fence
         self.worker = worker

@@ -6,6 +6,9 @@
 static const unsigned char admit_lua[] = {
 #embed "library/admit.lua"
 };
+static const unsigned char batches_lua[] = {
+#embed "library/batches.lua"
+};
 static const unsigned char common_lua[] = {
 #embed "library/common.lua"
 };
@@ -29,6 +32,15 @@ static const unsigned char records_lua[] = {
 };
 static const unsigned char upkeep_lua[] = {
 #embed "library/upkeep.lua"
+};
+static const unsigned char batch_find_lua[] = {
+#embed "operations/batch_find.lua"
+};
+static const unsigned char batch_open_lua[] = {
+#embed "operations/batch_open.lua"
+};
+static const unsigned char batch_seal_lua[] = {
+#embed "operations/batch_seal.lua"
 };
 static const unsigned char cancel_lua[] = {
 #embed "operations/cancel.lua"
@@ -81,6 +93,7 @@ static const unsigned char tick_lua[] = {
 
 static const JobQueueScriptFile files[] = {
     {"admit", admit_lua, sizeof admit_lua},
+    {"batches", batches_lua, sizeof batches_lua},
     {"common", common_lua, sizeof common_lua},
     {"ends", ends_lua, sizeof ends_lua},
     {"kept", kept_lua, sizeof kept_lua},
@@ -89,6 +102,9 @@ static const JobQueueScriptFile files[] = {
     {"places", places_lua, sizeof places_lua},
     {"records", records_lua, sizeof records_lua},
     {"upkeep", upkeep_lua, sizeof upkeep_lua},
+    {"batch_find", batch_find_lua, sizeof batch_find_lua},
+    {"batch_open", batch_open_lua, sizeof batch_open_lua},
+    {"batch_seal", batch_seal_lua, sizeof batch_seal_lua},
     {"cancel", cancel_lua, sizeof cancel_lua},
     {"cancel_leased", cancel_leased_lua, sizeof cancel_leased_lua},
     {"check", check_lua, sizeof check_lua},

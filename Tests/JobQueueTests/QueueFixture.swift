@@ -93,12 +93,12 @@ extension NewJob {
     static func test(
         _ id: String, _ queue: QueueName = .webhooks, payload: String = "payload", delay: Duration = .zero,
         maxAttempts: Int = 10, shardKey: String = "key", priority: PriorityBand = .normal, lifetime: Duration? = nil,
-        unique: UniqueKey? = nil, orderKey: String? = nil, limit: KeyLimit? = nil
+        unique: UniqueKey? = nil, orderKey: String? = nil, limit: KeyLimit? = nil, batch: String? = nil
     ) -> NewJob {
         NewJob(
             id: id, queue: queue, kind: "test.v1", payload: Array(payload.utf8), shardKey: shardKey, delay: delay,
             maxAttempts: maxAttempts, priority: priority, lifetime: lifetime, unique: unique,
-            orderKey: orderKey, limit: limit)
+            orderKey: orderKey, limit: limit, batch: batch)
     }
 
     static func tests(_ count: Int, _ queue: QueueName = .webhooks) -> [NewJob] {

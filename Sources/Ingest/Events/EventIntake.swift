@@ -52,7 +52,7 @@ final class EventIntake {
             switch answer {
             case .added: break
             case .exists: outcomes[index] = .accepted(accepted, isDuplicate: true)
-            case .conflict, .duplicate: outcomes[index] = .refused(Self.reused)
+            case .conflict, .duplicate, .batchEnded: outcomes[index] = .refused(Self.reused)
             case .full: outcomes[index] = .refused(.queueTooLong)
             }
         }

@@ -1,7 +1,7 @@
 -- Takes new jobs into a queue: first looks (plan_admission), then writes (admit).
 --
 -- Codes, one letter for each job: "a" added, "-" not wanted (its parent's lease is stale), "o" refused since the queue is
--- full, "u" refused since another job has its unique key, else the state of the job
+-- full, "u" refused since another job has its unique key, "n" refused since its batch is not open, else the state of the job
 -- found with this id: l live (ready or leased), s scheduled, d dead, q quarantined, c completed, x cancelled, e expired;
 -- the capital letter when its digest is another.
 local function state_of(queue, id, record)
@@ -44,6 +44,12 @@ local function plan_unique(queue, ids, bodies, is_new, ending)
   return plan
 end
 
+-- Whether a job may join its batch, if it has one. O(1)
+local function is_batch_open(queue, record)
+  local batch = batch_of(record)
+  return not batch or call('HEXISTS', queue.batches, batch) == 1
+end
+
 -- How many more jobs a queue takes from producers: those that wait or run count. O(1)
 local function room_in(queue, length_max)
   if length_max == 0 then return nil end
@@ -57,6 +63,7 @@ end
 local function plan_admission(queue, first, count, stride, options, length_max, skip_digest, stale, now, ending)
   local remembers, uses = string.byte(options) == 49, string.sub(options, 2)
   local has_bands, has_order = uses_bands(uses), string.find(uses, 'o', 1, true)
+  local has_batches, members = string.find(uses, 'j', 1, true), {}
   -- Locals are quicker than the globals they stand for, and this loop is most of what an enqueue costs.
   local arguments = ARGV
   local ids = {}
@@ -99,6 +106,9 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
       local before = unique.again[index]
       codes[index] = codes[before]
       if codes[before] == 'u' then holders[#holders + 1] = unique.refused[before] end
+    elseif has_batches and not is_batch_open(queue, stamp .. body) then
+      codes[index] = 'n'
+      if unique then unique.refused[id] = true end
     elseif unique and unique.refused[index] then
       codes[index] = 'u'
       holders[#holders + 1] = unique.refused[index]
@@ -114,6 +124,8 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
       codes[index] = 'a'
       if room and not (unique and unique.replaces[index]) then room = room - 1 end
       added[id] = body
+      local batch = has_batches and batch_of(stamp .. body)
+      if batch then members[#members + 1] = batch .. ' ' .. id end
       records[#records + 1] = id
       records[#records + 1] = stamp .. body
       local delay = arguments[at + 1]
@@ -137,7 +149,7 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
   end
   return {
     records = records, ready = ready, bands = bands, scheduled = scheduled, codes = codes, due = earliest, uses = uses,
-    unique = unique, holders = holders, remembers = remembers, ordered = ordered, now = now,
+    unique = unique, holders = holders, remembers = remembers, ordered = ordered, now = now, members = members,
   }
 end
 
@@ -151,6 +163,7 @@ local function admit(queue, plan)
     end
   end
   if #plan.records > 0 then call('HSET', queue.jobs, unpack(plan.records)) end
+  for _, member in ipairs(plan.members) do call('ZADD', queue.members, 0, member) end
   if #plan.ready > 0 then
     call('RPUSH', queue.ready, unpack(plan.ready))
     ensure_marker(queue)

@@ -9,12 +9,14 @@ local function unique_key(record)
   return field and string.sub(field, 2)
 end
 
--- Gives free what belongs to a job that has ended. When the next job of its order key is due, or 0. O(log n)
-local function release(queue, id, record, now)
+-- Gives free what belongs to a job that has ended: c completed, d dead or another letter. When the next job of its order
+-- key is due, or 0. Whoever calls it calls leave_batches in the end. O(log n)
+local function release(queue, id, record, now, state)
   if not has_flag(record_flags(record), EXTENDED) then return 0 end
   local extension = record_extension(record)
   local key = extension[UNIQUE] and string.sub(extension[UNIQUE], 2)
   if key and call('HGET', queue.unique, key) == id then call('HDEL', queue.unique, key) end
+  if extension[BATCH] then leavers[#leavers + 1] = { extension[BATCH], id, state } end
   return extension[ORDER] and advance(queue, extension[ORDER], id, now) or 0
 end
 
@@ -51,8 +53,9 @@ local function cancel_job(queue, id, record, remembers, now)
     call('ZREM', queue.scheduled, member)
     call('HDEL', queue.jobs, id)
     call('HINCRBY', queue.meta, 'cancelled', 1)
-    local due = release(queue, id, record, now)
+    local due = release(queue, id, record, now, 'x')
     if due > 0 then check_by(queue, due) end
+    leave_batches(queue, now)
     return true
   end
   local attempt, crashes = record_counts(record)

@@ -13,13 +13,14 @@
 --            2 unique key, after a byte of its mode: 1 reject, 2 replace, 3 debounce
 --            3 order key
 --            4 its places 1 byte, and 0 or the microseconds between starts 4, burst 2
+--            5 batch
 --          kind, trace, payload, then up to 5 failures, oldest first:
 --          at 8, attempt 2, kind 1 (1 failed, 2 crashed, 3 buried), bytes 2, message (at most 300)
 -- Nothing here is read or rewritten while jobs succeed.
 local FAILURES_MAX = 5
 local FAILED, CRASHED, BURIED = 1, 2, 3
 local QUARANTINED, SUSPECT, CANCELLED, EXTENDED, KEPT = 1, 2, 4, 8, 64
-local LIFETIME, UNIQUE, ORDER, LIMIT = 1, 2, 3, 4
+local LIFETIME, UNIQUE, ORDER, LIMIT, BATCH = 1, 2, 3, 4, 5
 local REJECT, REPLACE, DEBOUNCE = 1, 2, 3
 
 local function record_counts(record)

@@ -63,7 +63,8 @@ local function count_crash(queue, id, worker, now, crashes_max, quarantined)
   end
   record = record_with(record, QUARANTINED + SUSPECT, attempt, crashes)
   call('HSET', queue.jobs, id, record)
-  release(queue, id, record, now)
+  release(queue, id, record, now, 'd')
+  leave_batches(queue, now)
   call('ZADD', queue.dead, integer(now), id)
   quarantined[#quarantined + 1] = id
   quarantined[#quarantined + 1] = record

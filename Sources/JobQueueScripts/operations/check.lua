@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
---@include common places records order ends leases
+--@include common places records order batches ends leases
 -- Looks through a slice of one structure of a queue for what must not be, and mends it where asked. What one script can
 -- prove is proven here; where the jobs in lists are is for operations/check_places.lua.
--- KEYS  the queue's 19 keys
--- ARGV  structure: scheduled, dead, kept, ordered, expiries (by rank), leases, unique, heads, jobs (by cursor)
+-- KEYS  the queue's 21 keys
+-- ARGV  structure: scheduled, dead, kept, ordered, members, expiries (by rank), leases, unique, heads, jobs (by cursor)
 --       cursor, 0 at first; entries to look at in about; 1 to repair
 -- Returns { cursor to go on with or "0", entries seen, findings: kind, subject, ...; for jobs: ids that must be in a list or
 --           under a lease; ids that must be in the line of their order key }. O(looked at x log n)
@@ -156,6 +156,17 @@ elseif structure == 'kept' then
   next_cursor, seen = needs_record(queue.kept, 'kept_without_job')
 elseif structure == 'ordered' then
   next_cursor, seen = ranks(queue.ordered, look_at_line)
+elseif structure == 'members' then
+  next_cursor, seen = ranks(queue.members, function(member)
+    local batch, id = string.match(member, '^([^ ~]+)[ ~](%S+)$')
+    if call('HEXISTS', queue.jobs, id) == 1 and call('HEXISTS', queue.batches, batch) == 1 then return end
+    find('member_without_job', member)
+    if not repairs then return end
+    -- As a job that is gone without success.
+    leavers[#leavers + 1] = { batch, id, 'x' }
+    leave_batches(queue, now)
+    removed = removed + 1
+  end)
 elseif structure == 'expiries' then
   next_cursor, seen = ranks(queue.expiries, function(fence)
     if call('HEXISTS', queue.leases, fence) == 1 then return end

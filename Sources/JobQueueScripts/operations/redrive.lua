@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
---@include common places records order ends
+--@include common places records order batches ends
 -- Gives dead jobs another life: their attempts and crashes start again, their history stays. A job that may have ended
 -- its worker is leased alone again, one with an order key joins at the end. One whose unique key another job has by now stays dead.
--- KEYS  the queue's 19 keys
+-- KEYS  the queue's 21 keys
 -- ARGV  for each job: id, delay in ms
 -- Returns how many were dead and are not any more. O(log n + bytes) for each job
 local queue = queue_keys(1)
@@ -18,6 +18,10 @@ for at = 1, #ARGV, 2 do
     local alone = has_flag(flags, SUSPECT)
     call('ZREM', queue.dead, id)
     moved = moved + 1
+    local batch = batch_of(record)
+    if batch and call('ZREM', queue.members, batch .. '~' .. id) == 1 then
+      call('ZADD', queue.members, 0, batch .. ' ' .. id)
+    end
     local order = order_key(record)
     local due = delay > 0 and now + delay or 0
     if not order or line_up(queue, order, id, due, order_limit(record)) then

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
---@include common places records order ends kept leases admit
+--@include common places records order batches ends kept leases admit
 -- Ends attempts: completes, retries, buries, gives back or snoozes jobs of some leases, and enqueues the follow-ups of
 -- those it completes. What is not under the lease any more is named and left alone, with its follow-ups.
--- KEYS  the queue's 19 keys, then those of each queue that gets follow-ups (of the same shard)
+-- KEYS  the queue's 21 keys, then those of each queue that gets follow-ups (of the same shard)
 -- ARGV  1 when the queue remembers completed jobs, for how long in ms, how many in a generation, 1 to skip the
 --       comparison of digests, how long completed jobs are kept in ms or 0, how many; the number of leases, and for each: fence, token, number of completed jobs, number of
 --       others, the completed ids, their digests when they are remembered, and for each other job: id, verdict
@@ -141,15 +141,15 @@ local function schedule(id, flags, delay, alone)
 end
 
 -- Gives free what belongs to a job that ends.
-local function free(id, record)
-  local due = release(queue, id, record, now)
+local function free(id, record, state)
+  local due = release(queue, id, record, now, state)
   if due > 0 and (check == 0 or due < check) then check = due end
 end
 
 -- The last of a job that leaves nothing but its name.
 local function forget(id, record, state)
   if state == 'c' and kept_ms > 0 then keep(queue, { id }, { record }, now) else call('HDEL', queue.jobs, id) end
-  free(id, record)
+  free(id, record, state)
   if remembers then remember({ id }, { string.sub(record, 16, 23) }, state) end
 end
 
@@ -180,7 +180,7 @@ local function settle_other(argument, alone)
   local dies = verdict == 'b' or attempt >= max_attempts
   call('HSET', queue.jobs, id, record_with(record, dies and alone and SUSPECT or 0, attempt, crashes))
   if not dies then return schedule(id, record_flags(record), delay, alone) end
-  free(id, record)
+  free(id, record, 'd')
   call('ZADD', queue.dead, integer(now), id)
   died_total = died_total + 1
   died_ids[#died_ids + 1] = id
@@ -243,4 +243,5 @@ if changed then
 end
 local codes = {}
 for number, plan in ipairs(plans) do codes[number] = admit(plan[1], plan[2]) end
+leave_batches(queue, now)
 return { stale_ids, died_ids, now, check, codes, cancelled_ids }

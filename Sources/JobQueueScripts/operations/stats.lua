@@ -1,10 +1,10 @@
 #!lua flags=no-writes
 --@include common places
 -- Counts a queue of one shard.
--- KEYS  the queue's 19 keys
+-- KEYS  the queue's 21 keys
 -- Returns { now, jobs, ready, suspects, scheduled, leases, dead, remembered, 1 when paused, completed, failed, died,
 --           enqueued_at of the next ready job or 0, expired, ready jobs of priority urgent, high and low,
---           cancelled, unique keys, held back by order keys, kept completed }. O(1)
+--           cancelled, unique keys, held back by order keys, kept completed, open batches }. O(1)
 local queue = queue_keys(1)
 local totals = call('HMGET', queue.meta, 'paused', 'completed', 'failed', 'died', 'expired', 'cancelled')
 local oldest = 0
@@ -23,4 +23,5 @@ return {
   tonumber(totals[3] or 0), tonumber(totals[4] or 0), oldest, tonumber(totals[5] or 0),
   call('LLEN', band_list(queue, 1)), call('LLEN', band_list(queue, 2)), call('LLEN', band_list(queue, 3)),
   tonumber(totals[6] or 0), call('HLEN', queue.unique), call('ZCARD', queue.ordered), call('ZCARD', queue.kept),
+  call('HLEN', queue.batches),
 }
