@@ -1,11 +1,11 @@
-/// The 21 keys of each queue in each shard, made once. Their meaning stands in `library/common.lua`.
+/// The 22 keys of each queue in each shard, made once. Their meaning stands in `library/common.lua`.
 ///
 /// All keys of a shard carry its number as the hash tag, so that they live in one slot of a Redis Cluster.
 struct QueueKeys {
     private static let suffixes = [
         "jobs", "ready", "alone", "scheduled", "leases", "expiries", "dead", "done0", "done1", "meta", "wake",
         "urgent", "high", "low", "unique", "heads", "ordered", "kept", "rates",
-        "batches", "members",
+        "batches", "members", "notes",
     ]
     private static let guardSuffixes = ["guards0", "guards1", "guards"]
     private let keys: [[[String]]]

@@ -34,6 +34,8 @@ package enum QueueLimits {
     package static let guardBytesMax = 64
     /// Guards of one generation in one shard: some 30 MB with what they name.
     package static let guardsMax = 200_000
+    /// Bytes of one line of a job's log; all of them together have 4 KiB.
+    package static let logLineBytesMax = 500
     /// Letters of a worker's name.
     static let workerNameBytesMax = 80
     /// Dead letters of one page or one redrive script.

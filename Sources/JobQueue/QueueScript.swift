@@ -19,6 +19,8 @@ enum QueueScript {
     static let cancelLeased = make("cancel_leased")
     static let check = make("check")
     static let checkPlaces = make("check_places")
+    static let note = make("note")
+    static let notesOf = make("notes_of")
     static let pause = make("pause")
     static let stats = make("stats")
     static let find = make("find")

@@ -21,6 +21,9 @@ static const unsigned char kept_lua[] = {
 static const unsigned char leases_lua[] = {
 #embed "library/leases.lua"
 };
+static const unsigned char notes_lua[] = {
+#embed "library/notes.lua"
+};
 static const unsigned char order_lua[] = {
 #embed "library/order.lua"
 };
@@ -75,6 +78,12 @@ static const unsigned char find_lua[] = {
 static const unsigned char lease_lua[] = {
 #embed "operations/lease.lua"
 };
+static const unsigned char note_lua[] = {
+#embed "operations/note.lua"
+};
+static const unsigned char notes_of_lua[] = {
+#embed "operations/notes_of.lua"
+};
 static const unsigned char pause_lua[] = {
 #embed "operations/pause.lua"
 };
@@ -98,6 +107,7 @@ static const JobQueueScriptFile files[] = {
     {"ends", ends_lua, sizeof ends_lua},
     {"kept", kept_lua, sizeof kept_lua},
     {"leases", leases_lua, sizeof leases_lua},
+    {"notes", notes_lua, sizeof notes_lua},
     {"order", order_lua, sizeof order_lua},
     {"places", places_lua, sizeof places_lua},
     {"records", records_lua, sizeof records_lua},
@@ -116,6 +126,8 @@ static const JobQueueScriptFile files[] = {
     {"extend", extend_lua, sizeof extend_lua},
     {"find", find_lua, sizeof find_lua},
     {"lease", lease_lua, sizeof lease_lua},
+    {"note", note_lua, sizeof note_lua},
+    {"notes_of", notes_of_lua, sizeof notes_of_lua},
     {"pause", pause_lua, sizeof pause_lua},
     {"redrive", redrive_lua, sizeof redrive_lua},
     {"settle", settle_lua, sizeof settle_lua},

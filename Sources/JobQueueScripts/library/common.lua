@@ -1,6 +1,6 @@
 -- Shared by every operation: the keys of a queue in a shard, Redis' clock, and what many of them do.
 --
--- A queue of a shard has a fixed set of 21 keys, which every script declares, in this order:
+-- A queue of a shard has a fixed set of 22 keys, which every script declares, in this order:
 --   jobs       HASH  id -> record (library/records.lua)
 --   ready      LIST  ids waiting, next one first; those of priority `normal`
 --   alone      LIST  ids of suspects: jobs whose lease once expired; each is leased by itself until it succeeds
@@ -20,12 +20,14 @@
 --   rates      ZSET  order keys with a rate, by the time from which on their next job may start (library/order.lua)
 --   batches    HASH  batch -> what follows it (library/batches.lua)
 --   members    ZSET  jobs of batches that are out or dead, by name
+--   notes      HASH  id -> how far a job is, and its log (library/notes.lua)
 -- `meta.uses` names by letters what any job of the queue has ever asked for, so that what nobody uses costs one field of
 -- an HMGET and nothing else: b another priority than normal, f a deadline or a cancellation: a look
 -- at each record when it is leased, u a unique key, o an order key,
--- r an order key with a rate, k completed jobs are kept, j a batch.
+-- r an order key with a rate, k completed jobs are kept, j a batch,
+-- n notes.
 -- All times are Redis' own, in milliseconds.
-local KEYS_PER_QUEUE = 21
+local KEYS_PER_QUEUE = 22
 local call = redis.call
 
 local function queue_keys(number)
@@ -35,7 +37,7 @@ local function queue_keys(number)
     leases = KEYS[first + 5], expiries = KEYS[first + 6], dead = KEYS[first + 7],
     done = { KEYS[first + 8], KEYS[first + 9] }, meta = KEYS[first + 10], wake = KEYS[first + 11], unique = KEYS[first + 15], heads = KEYS[first + 16],
     ordered = KEYS[first + 17], kept = KEYS[first + 18], rates = KEYS[first + 19], batches = KEYS[first + 20],
-    members = KEYS[first + 21], first = first,
+    members = KEYS[first + 21], notes = KEYS[first + 22], first = first,
   }
 end
 

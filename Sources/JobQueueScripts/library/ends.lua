@@ -52,6 +52,7 @@ local function cancel_job(queue, id, record, remembers, now)
   if member then
     call('ZREM', queue.scheduled, member)
     call('HDEL', queue.jobs, id)
+    call('HDEL', queue.notes, id)
     call('HINCRBY', queue.meta, 'cancelled', 1)
     local due = release(queue, id, record, now, 'x')
     if due > 0 then check_by(queue, due) end

@@ -23,6 +23,7 @@ end
 local function drop_kept(queue, ids)
   if #ids == 0 then return end
   call('HDEL', queue.jobs, unpack(ids))
+  call('HDEL', queue.notes, unpack(ids))
   call('ZREMRANGEBYRANK', queue.kept, 0, #ids - 1)
 end
 

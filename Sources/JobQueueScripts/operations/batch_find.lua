@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 --@include common places records order batches
 -- Looks at a batch.
--- KEYS  the queue's 21 keys
+-- KEYS  the queue's 22 keys
 -- ARGV  batch
 -- Returns {} or { flags (library/batches.lua), opened at, jobs out, dead jobs }. O(log n)
 local queue, batch = queue_keys(1), ARGV[1]

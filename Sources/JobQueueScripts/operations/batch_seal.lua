@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --@include common places records order batches
 -- Seals a batch: its end is told when no job of it is out any more, at once if none is.
--- KEYS  the queue's 21 keys
+-- KEYS  the queue's 22 keys
 -- ARGV  batch
 -- Returns 1 when it was open and is sealed now, else 0. O(log n + bytes)
 local queue, batch = queue_keys(1), ARGV[1]

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
---@include common places records order batches ends
+--@include common places records order notes batches ends
 -- Cancels a job: one that is scheduled is gone, one that waits in a list is gone as soon as it is popped, and one that runs
 -- gets no further run; its worker is told by operations/cancel_leased.lua.
--- KEYS  the queue's 21 keys
+-- KEYS  the queue's 22 keys
 -- ARGV  id, 1 when the queue remembers
 -- Returns the state it was in: "" unknown, s scheduled, l waiting or running, x cancelled before, d dead, q quarantined,
 --         or of a remembered end its letter. O(log n + bytes)

@@ -2,7 +2,7 @@
 --@include common leases
 -- Looks through some of the leases for a job that is to be cancelled, and marks the one it is under: the next heartbeat
 -- tells the worker.
--- KEYS  the queue's 21 keys
+-- KEYS  the queue's 22 keys
 -- ARGV  id, cursor (0 at first), leases to look at in about
 -- Returns { cursor to go on with or 0, fence or "" }. O(jobs of the leases looked at), capped
 local queue, id = queue_keys(1), ARGV[1]

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
---@include common places records order batches ends leases
+--@include common places records order notes batches ends leases
 -- Looks through a slice of one structure of a queue for what must not be, and mends it where asked. What one script can
 -- prove is proven here; where the jobs in lists are is for operations/check_places.lua.
--- KEYS  the queue's 21 keys
+-- KEYS  the queue's 22 keys
 -- ARGV  structure: scheduled, dead, kept, ordered, members, expiries (by rank), leases, unique, heads, jobs (by cursor)
 --       cursor, 0 at first; entries to look at in about; 1 to repair
 -- Returns { cursor to go on with or "0", entries seen, findings: kind, subject, ...; for jobs: ids that must be in a list or

@@ -2,7 +2,7 @@
 --@include common places records order leases
 -- Proves where jobs are that must be in one list or under one lease, and mends it where asked. A proof needs a look through
 -- the lists and leases: where those are too long for one script, it says so and changes nothing.
--- KEYS  the queue's 21 keys
+-- KEYS  the queue's 22 keys
 -- ARGV  1 to repair, then the ids, 20 at most
 -- Returns one letter for each: "+" in one place, "0" in none, "2" in more than one, "3" beside the head of its order key, "?" not to be proven
 --         now, "-" gone or in the schedule or dead by now. O(ids x looked through), both capped

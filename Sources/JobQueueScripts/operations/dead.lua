@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 --@include common
 -- A page of dead letters, the oldest first.
--- KEYS  the queue's 21 keys
+-- KEYS  the queue's 22 keys
 -- ARGV  how many to pass over, how many at most
 -- Returns { ids, times of death, records }. O(log n + page)
 local queue = queue_keys(1)

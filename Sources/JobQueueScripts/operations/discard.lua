@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
---@include common places records order batches
+--@include common places records order notes batches
 -- Deletes dead jobs; a queue that remembers its completed jobs remembers these as cancelled.
--- KEYS  the queue's 21 keys
+-- KEYS  the queue's 22 keys
 -- ARGV  1 when the queue remembers, then the ids
 -- Returns how many were dead. O(log n) for each job
 local queue = queue_keys(1)
@@ -13,6 +13,7 @@ for at = 2, #ARGV do
   if record then
     call('ZREM', queue.dead, id)
     call('HDEL', queue.jobs, id)
+    call('HDEL', queue.notes, id)
     if ARGV[1] == '1' then call('HSET', current, id, string.sub(record, 16, 23) .. 'x') end
     local batch = batch_of(record)
     if batch then leavers[#leavers + 1] = { batch, id, 'x' } end

@@ -1,7 +1,7 @@
 #!lua
---@include common places records order batches ends admit
+--@include common places records order notes batches ends admit
 -- Enqueues jobs of one shard, into one queue or several. Refused as a whole when memory is full.
--- KEYS  the 21 keys of each queue
+-- KEYS  the 22 keys of each queue
 -- ARGV  1 to skip the comparison of digests (a test's fault) or 0; then for each queue: number of jobs, options
 --       (library/admit.lua), jobs the queue may have or 0, and for each job: id, delay in ms, record without its first 8 bytes
 -- Returns for each queue its codes (library/admit.lua), or where some are "u" { codes, the id that has the unique key of

@@ -1,11 +1,11 @@
 #!lua
---@include common places records order batches ends admit
+--@include common places records order notes batches ends admit
 -- Enqueues jobs of one shard into one queue, each only when its guard was not seen in the time before: what is remembered
 -- of a guard and the job it stands for are written together or not at all. Refused as a whole when memory is full.
 --
 -- Guards are kept in two generations. A generation ends after the window or when it is full, and takes the one before it
 -- along: an entry lives for one to two windows, and only its time decides whether it still counts.
--- KEYS  the queue's 21 keys; guards0, guards1 (HASH guard -> time (8 bytes, ms) and job id); guards (HASH generation, since)
+-- KEYS  the queue's 22 keys; guards0, guards1 (HASH guard -> time (8 bytes, ms) and job id); guards (HASH generation, since)
 -- ARGV  window in ms, guards of a generation at most, options (library/admit.lua), number of jobs, jobs the
 --       queue may have or 0; for each job: id, delay in ms, record without its first 8 bytes, its number from 1, guard
 -- Returns the codes (library/admit.lua), where "-" is a job whose guard was seen; then for each job the id of the job that

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
---@include common places records order batches ends kept leases upkeep
+--@include common places records order notes batches ends kept leases upkeep
 -- The heartbeat: extends leases of one queue of a shard by a whole lease from now.
--- KEYS  the queue's 21 keys
+-- KEYS  the queue's 22 keys
 -- ARGV  lease in ms, then fence and token of each lease
 -- Returns { one letter for each lease: "+" extended, "-" not this worker's any more; then fence and joined ids of the jobs
 --       to be cancelled, for each lease that has some }. O(log n) for each lease

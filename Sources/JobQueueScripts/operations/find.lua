@@ -1,7 +1,7 @@
 #!lua flags=no-writes
---@include common places records order batches ends leases
+--@include common places records order notes batches ends leases
 -- Finds a job by its id, for operators.
--- KEYS  the queue's 21 keys
+-- KEYS  the queue's 22 keys
 -- ARGV  id
 -- Returns {} or { state, record (empty when only the end is remembered), due, time of end or 0, fence or "", worker }
 -- O(1), and for a job that is ready or leased O(leased jobs), capped

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
---@include common places records order batches ends kept leases upkeep
+--@include common places records order notes batches ends kept leases upkeep
 -- Leases a batch, after the due part of the queue's upkeep.
--- KEYS  the queue's 21 keys
+-- KEYS  the queue's 22 keys
 -- ARGV  run id of this Redis, token, worker's name, lease in ms, jobs at most, 1 when the worker holds nothing and may
 --       take a suspect, crashes before quarantine, 1 to put reaped jobs among the others (a test's fault)
 -- Returns { state: leased | empty | paused, fence, now, next check or 0, ready jobs left, suspects left,
@@ -36,6 +36,7 @@ local looks = meta.uses and string.find(meta.uses, 'f', 1, true)
 local function drop_cancelled(id, record)
   if not looks or not has_flag(record_flags(record), CANCELLED) then return false end
   call('HDEL', queue.jobs, id)
+  drop_notes(queue, meta.uses, { id })
   call('HINCRBY', queue.meta, 'cancelled', 1)
   local due = release(queue, id, record, now, 'x')
   leave_batches(queue, now)

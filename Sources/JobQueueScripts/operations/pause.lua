@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --@include common places
 -- Stops or lets go the leasing of a queue in one shard. Leases that run go on; producers are taken.
--- KEYS  the queue's 21 keys
+-- KEYS  the queue's 22 keys
 -- ARGV  1 to pause, 0 to resume
 -- Returns 1 when that changed something. O(1)
 local queue = queue_keys(1)

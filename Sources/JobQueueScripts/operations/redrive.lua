@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
---@include common places records order batches ends
+--@include common places records order notes batches ends
 -- Gives dead jobs another life: their attempts and crashes start again, their history stays. A job that may have ended
 -- its worker is leased alone again, one with an order key joins at the end. One whose unique key another job has by now stays dead.
--- KEYS  the queue's 21 keys
+-- KEYS  the queue's 22 keys
 -- ARGV  for each job: id, delay in ms
 -- Returns how many were dead and are not any more. O(log n + bytes) for each job
 local queue = queue_keys(1)

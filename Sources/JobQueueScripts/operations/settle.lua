@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
---@include common places records order batches ends kept leases admit
+--@include common places records order notes batches ends kept leases admit
 -- Ends attempts: completes, retries, buries, gives back or snoozes jobs of some leases, and enqueues the follow-ups of
 -- those it completes. What is not under the lease any more is named and left alone, with its follow-ups.
--- KEYS  the queue's 21 keys, then those of each queue that gets follow-ups (of the same shard)
+-- KEYS  the queue's 22 keys, then those of each queue that gets follow-ups (of the same shard)
 -- ARGV  1 when the queue remembers completed jobs, for how long in ms, how many in a generation, 1 to skip the
 --       comparison of digests, how long completed jobs are kept in ms or 0, how many; the number of leases, and for each: fence, token, number of completed jobs, number of
 --       others, the completed ids, their digests when they are remembered, and for each other job: id, verdict
@@ -140,6 +140,11 @@ local function schedule(id, flags, delay, alone)
   if check == 0 or due < check then check = due end
 end
 
+local function drop(ids)
+  call('HDEL', queue.jobs, unpack(ids))
+  drop_notes(queue, uses, ids)
+end
+
 -- Gives free what belongs to a job that ends.
 local function free(id, record, state)
   local due = release(queue, id, record, now, state)
@@ -148,7 +153,7 @@ end
 
 -- The last of a job that leaves nothing but its name.
 local function forget(id, record, state)
-  if state == 'c' and kept_ms > 0 then keep(queue, { id }, { record }, now) else call('HDEL', queue.jobs, id) end
+  if state == 'c' and kept_ms > 0 then keep(queue, { id }, { record }, now) else drop({ id }) end
   free(id, record, state)
   if remembers then remember({ id }, { string.sub(record, 16, 23) }, state) end
 end
@@ -204,7 +209,7 @@ for _, group in ipairs(groups) do
       if kept_ms > 0 then
         keep(queue, group.completed, call('HMGET', queue.jobs, unpack(group.completed)), now)
       else
-        call('HDEL', queue.jobs, unpack(group.completed))
+        drop(group.completed)
       end
       if remembers then remember(group.completed, group.digests, 'c') end
       completed_total = completed_total + #group.completed

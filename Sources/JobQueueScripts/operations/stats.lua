@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 --@include common places
 -- Counts a queue of one shard.
--- KEYS  the queue's 21 keys
+-- KEYS  the queue's 22 keys
 -- Returns { now, jobs, ready, suspects, scheduled, leases, dead, remembered, 1 when paused, completed, failed, died,
 --           enqueued_at of the next ready job or 0, expired, ready jobs of priority urgent, high and low,
 --           cancelled, unique keys, held back by order keys, kept completed, open batches }. O(1)

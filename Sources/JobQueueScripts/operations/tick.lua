@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
---@include common places records order batches ends kept leases upkeep
+--@include common places records order notes batches ends kept leases upkeep
 -- An idle worker's look: does the due part of the upkeep, and says when to look again. Writes nothing when nothing is
 -- leased or due.
--- KEYS  the queue's 21 keys
+-- KEYS  the queue's 22 keys
 -- ARGV  run id of this Redis, lease in ms, crashes before quarantine, 1 to put reaped jobs among the others
 -- Returns { now, next check or 0, ready jobs, suspects, 1 when paused, quarantined: id, record, ... }
 -- O(log n + promoted + reaped), both capped
