@@ -47,6 +47,8 @@ final class EnqueueGatherer {
         /// Jobs the shard may have of it before these are refused; 0 for no limit.
         let lengthMax: Int
         let entries: ArraySlice<Entry>
+        /// What any of them asks for.
+        let uses: JobUses
     }
 
     /// What one script call carries.
@@ -74,24 +76,25 @@ final class EnqueueGatherer {
 
     func enqueue(_ jobs: [NewJob], areFollowUps: Bool) async throws(QueueError) -> [EnqueueOutcome] {
         if jobs.isEmpty { return [] }
-        for job in jobs {
-            if let problem = job.problem(payloadBytesMax: context.configuration.payloadBytesMax) {
+        // By index: a job is large, and none of it needs to be copied to be looked at.
+        for index in jobs.indices {
+            if let problem = jobs[index].problem(payloadBytesMax: context.configuration.payloadBytesMax) {
                 throw .invalid(problem)
             }
         }
         let call = Call(count: jobs.count)
         let firstPlace = areFollowUps ? pending.count / 2 : 0
-        for (index, job) in jobs.enumerated() {
-            let shard = context.configuration.shard(of: job.shardKey)
-            let place = firstPlace + shard * QueueName.allCases.count + job.queue.ordinal
+        for index in jobs.indices {
+            let shard = context.configuration.shard(of: jobs[index].shardKey)
+            let place = firstPlace + shard * QueueName.allCases.count + jobs[index].queue.ordinal
             if pending[place].isEmpty {
                 if touched.isEmpty { Loop.atTurnEnd { [self] in flush() } }
                 touched.append(place)
             }
             pending[place].append(
                 Entry(
-                    call: call, index: index, id: job.id, delayMilliseconds: job.delay.milliseconds, uses: job.uses,
-                    body: JobRecord.body(of: job)))
+                    call: call, index: index, id: jobs[index].id, delayMilliseconds: jobs[index].delay.milliseconds,
+                    uses: jobs[index].uses, body: JobRecord.body(of: jobs[index])))
         }
         await withCheckedContinuation { call.continuation = $0 }
         if let error = call.error { throw error }
@@ -117,7 +120,9 @@ final class EnqueueGatherer {
                     continue
                 }
                 let own = entries.prefix(count)
-                batch.parts.append(Part(shard: shard, queue: queue, lengthMax: lengthMax, entries: own))
+                let uses = own.reduce(into: JobUses()) { $0.formUnion($1.uses) }
+                batch.parts.append(
+                    Part(shard: shard, queue: queue, lengthMax: lengthMax, entries: own, uses: uses))
                 batch.jobs += count
                 batch.weight += own.reduce(0) { $0 + $1.weight }
                 batch.bytes += own.reduce(0) { $0 + $1.body.count }
@@ -147,15 +152,21 @@ final class EnqueueGatherer {
     }
 
     private func send(_ batch: Batch) {
+        let isPlain = batch.parts.allSatisfy { $0.uses.isEmpty && $0.lengthMax == 0 }
         var keys: [String] = []
         var arguments: [RedisArgument] = [
-            .string(context.configuration.faults.contains(.skipDigestCheck) ? "1" : "0")
+            .string(context.configuration.faults.contains(.skipDigestCheck) ? "1" : "0"),
+            RedisArgument(isPlain ? QueueKeys.plainCount : QueueKeys.count),
         ]
-        arguments.reserveCapacity(1 + batch.parts.count * 3 + batch.jobs * 3)
+        arguments.reserveCapacity(2 + batch.parts.count * 3 + batch.jobs * 3)
         for part in batch.parts {
-            keys += context.keys.of(part.queue, shard: part.shard)
+            if isPlain {
+                keys += context.keys.ofPlainJobs(part.queue, shard: part.shard)
+            } else {
+                keys += context.keys.of(part.queue, shard: part.shard)
+            }
             arguments.append(RedisArgument(part.entries.count))
-            arguments.append(part.entries.reduce(into: JobUses()) { $0.formUnion($1.uses) }.options(of: part.queue))
+            arguments.append(part.uses.options(of: part.queue))
             arguments.append(RedisArgument(part.lengthMax))
             for entry in part.entries {
                 arguments.append(.string(entry.id))

@@ -21,6 +21,14 @@ struct QueueKeys {
         guardKeys = keys(Self.suffixes + Self.guardSuffixes)
     }
 
+    /// The first 11, which an enqueue of plain jobs needs.
+    func ofPlainJobs(_ queue: QueueName, shard: Int) -> ArraySlice<String> {
+        keys[shard][queue.ordinal].prefix(Self.plainCount)
+    }
+
+    static let plainCount = 11
+    static var count: Int { suffixes.count }
+
     /// In the scripts' order.
     func of(_ queue: QueueName, shard: Int) -> [String] { keys[shard][queue.ordinal] }
 

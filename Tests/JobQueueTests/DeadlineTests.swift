@@ -93,6 +93,28 @@ struct DeadlineTests {
         }
     }
 
+    /// Known failure 16: a record of a newer release, or a damaged one, is parked, and stops nobody.
+    @Loop @Test func aRecordThatNobodyCanReadIsParkedWhereRecordsAreLookedAt() async throws {
+        let fixture = try await QueueFixture.make()
+        _ = try await fixture.queue.enqueue([
+            .test("timed", priority: .high, lifetime: .seconds(60)), .test("short", orderKey: "k"), .test("last"),
+        ])
+        let good = try #require(
+            try await fixture.connection.command(["HGET", fixture.key("jobs"), "timed"]).bytes)
+        var newer = good
+        newer[8] = 3
+        let damaged: [String: [UInt8]] = ["newer": newer, "empty": [1], "cut": Array(good.prefix(33))]
+        for (id, record) in damaged {
+            _ = try await fixture.connection.command(["HSET", fixture.key("jobs"), .string(id), .bytes(record)])
+            _ = try await fixture.connection.command(["LPUSH", fixture.key("ready"), .string(id)])
+        }
+        let batch = try #require(try await fixture.lease())
+        #expect(Set(batch.jobs.map(\.id)) == ["timed", "short", "last"])
+        try await eventually { try await fixture.queue.stats(.webhooks).sum.scheduled == 3 }
+        #expect(try await fixture.queue.complete(batch.jobs) == Settlement())
+        #expect(try await fixture.queue.check(.webhooks).findings.isEmpty)
+    }
+
     @Test func aLifetimeMustReachBeyondTheDelay() {
         #expect(NewJob.test("a", delay: .seconds(5), lifetime: .seconds(5)).problem(payloadBytesMax: 100) != nil)
         #expect(NewJob.test("a", lifetime: .zero).problem(payloadBytesMax: 100) != nil)

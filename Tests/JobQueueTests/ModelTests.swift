@@ -107,7 +107,8 @@ struct ModelWalk {
         let uses = news.reduce(into: JobUses()) { $0.formUnion($1.uses) }
         if uses.contains(.bands) { seen.insert(.otherPriority) }
         var arguments: [RedisArgument] = [
-            "0", RedisArgument(jobs.count), uses.options(of: name), RedisArgument(lengthMax),
+            "0", RedisArgument(QueueKeys.count), RedisArgument(jobs.count), uses.options(of: name),
+            RedisArgument(lengthMax),
         ]
         for (job, new) in zip(jobs, news) {
             arguments += [.string(job.id), .integer(job.delay), .bytes(JobRecord.body(of: new))]

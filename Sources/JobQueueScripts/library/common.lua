@@ -27,18 +27,22 @@
 -- r an order key with a rate, k completed jobs are kept, j a batch,
 -- n notes.
 -- All times are Redis' own, in milliseconds.
-local KEYS_PER_QUEUE = 22
+local KEYS_PER_QUEUE, KEYS_OF_PLAIN_JOBS = 22, 11
 local call = redis.call
 
 local function queue_keys(number)
   local first = (number - 1) * KEYS_PER_QUEUE
-  return {
+  local queue = {
     jobs = KEYS[first + 1], ready = KEYS[first + 2], alone = KEYS[first + 3], scheduled = KEYS[first + 4],
     leases = KEYS[first + 5], expiries = KEYS[first + 6], dead = KEYS[first + 7],
-    done = { KEYS[first + 8], KEYS[first + 9] }, meta = KEYS[first + 10], wake = KEYS[first + 11], unique = KEYS[first + 15], heads = KEYS[first + 16],
-    ordered = KEYS[first + 17], kept = KEYS[first + 18], rates = KEYS[first + 19], batches = KEYS[first + 20],
-    members = KEYS[first + 21], notes = KEYS[first + 22], first = first,
+    done = { KEYS[first + 8], KEYS[first + 9] }, meta = KEYS[first + 10], wake = KEYS[first + 11], first = first,
   }
+  -- An enqueue of plain jobs, perhaps for many queues and shards, comes without the others.
+  if KEYS_PER_QUEUE == KEYS_OF_PLAIN_JOBS then return queue end
+  queue.unique, queue.heads, queue.ordered = KEYS[first + 15], KEYS[first + 16], KEYS[first + 17]
+  queue.kept, queue.rates, queue.batches = KEYS[first + 18], KEYS[first + 19], KEYS[first + 20]
+  queue.members, queue.notes = KEYS[first + 21], KEYS[first + 22]
+  return queue
 end
 
 local function now_ms()

@@ -42,7 +42,7 @@ local function push_front_of_bands(queue, uses, ids)
   if not uses_bands(uses) then return push_front(queue.ready, ids) end
   local bands = {}
   for index, record in ipairs(call('HMGET', queue.jobs, unpack(ids))) do
-    local band = record and band_of(string.byte(record, 10)) or 0
+    local band = record and band_of(record_flags(record)) or 0
     bands[band] = bands[band] or {}
     table.insert(bands[band], ids[index])
   end

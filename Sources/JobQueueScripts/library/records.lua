@@ -20,6 +20,7 @@
 local FAILURES_MAX = 5
 local FAILED, CRASHED, BURIED = 1, 2, 3
 local QUARANTINED, SUSPECT, CANCELLED, EXTENDED, KEPT = 1, 2, 4, 8, 64
+local VERSION_MAX = 2
 local LIFETIME, UNIQUE, ORDER, LIMIT, BATCH = 1, 2, 3, 4, 5
 local REJECT, REPLACE, DEBOUNCE = 1, 2, 3
 
@@ -28,7 +29,11 @@ local function record_counts(record)
   return attempt, crashes, max_attempts
 end
 
-local function record_flags(record) return string.byte(record, 10) end
+-- Those of a record that a later release wrote, or of damage, are none: the job goes through to the client, which parks it.
+local function record_flags(record)
+  local version, flags = string.byte(record, 9, 10)
+  return flags and version <= VERSION_MAX and flags or 0
+end
 
 local function has_flag(flags, flag) return flags % (2 * flag) >= flag end
 
@@ -37,8 +42,9 @@ local function record_is_quarantined(record) return has_flag(record_flags(record
 -- The values of a record's extension by their tags; empty for a record without one. O(fields)
 local function record_extension(record)
   local fields = {}
-  if not has_flag(record_flags(record), EXTENDED) then return fields end
+  if not has_flag(record_flags(record), EXTENDED) or #record < 32 then return fields end
   local position, last = 33, 32 + struct.unpack('>I2', record, 31)
+  if last > #record then return fields end
   while position < last do
     local tag, bytes = string.byte(record, position, position + 1)
     fields[tag] = string.sub(record, position + 2, position + 1 + bytes)

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
---@include common places records order notes batches ends leases
+--@include common records places order notes batches ends leases
 -- Looks through a slice of one structure of a queue for what must not be, and mends it where asked. What one script can
 -- prove is proven here; where the jobs in lists are is for operations/check_places.lua.
 -- KEYS  the queue's 22 keys
@@ -110,6 +110,8 @@ end
 
 -- Where a job is by its record and the sets; "list" when only a list or a lease is left.
 local function look_at_job(id, record)
+  -- What a later release wrote may have places that this one does not know.
+  if (string.byte(record, 9) or 0) > VERSION_MAX then return end
   local places = 0
   local flags = record_flags(record)
   local dead, kept = call('ZSCORE', queue.dead, id), call('ZSCORE', queue.kept, id)

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
---@include common places records order notes batches ends kept leases upkeep
+--@include common records places order notes batches ends kept leases upkeep
 -- Leases a batch, after the due part of the queue's upkeep.
 -- KEYS  the queue's 22 keys
 -- ARGV  run id of this Redis, token, worker's name, lease in ms, jobs at most, 1 when the worker holds nothing and may

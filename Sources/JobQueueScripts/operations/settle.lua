@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
---@include common places records order notes batches ends kept leases admit
+--@include common records places order notes batches ends kept leases admit
 -- Ends attempts: completes, retries, buries, gives back or snoozes jobs of some leases, and enqueues the follow-ups of
 -- those it completes. What is not under the lease any more is named and left alone, with its follow-ups.
 -- KEYS  the queue's 22 keys, then those of each queue that gets follow-ups (of the same shard)
