@@ -13,17 +13,30 @@ package final class ConfirmationHandler: JobHandler {
     package let kinds: Set<String>? = [NewJob.batchKind]
 
     /// Orders in one transaction.
-    nonisolated private static let chunk = 200
+    nonisolated package static let chunk = 200
+    /// Transactions at a time: while PostgreSQL works on one, this process prepares another.
+    nonisolated package static let lanes = 2
 
     private let book: OrderBook
     private let pool: PostgresPool
     private let queue: JobQueue
     private let channels: [Notification.Channel]
+    private let chunk: Int
+    private let lanes: Int
     private let log = Log(component: "batch")
+    private var lastFailure: any Error = CancellationError()
 
-    /// - Parameter channels: where the report of a finished run goes; none by default.
-    package init(book: OrderBook, pool: PostgresPool, queue: JobQueue, channels: [Notification.Channel] = []) {
+    /// - Parameters:
+    ///   - channels: where the report of a finished run goes; none by default.
+    ///   - chunk: orders in one transaction, at least 1.
+    ///   - lanes: transactions at a time, at least 1.
+    package init(
+        book: OrderBook, pool: PostgresPool, queue: JobQueue, channels: [Notification.Channel] = [],
+        chunk: Int = ConfirmationHandler.chunk, lanes: Int = ConfirmationHandler.lanes
+    ) {
         self.channels = channels
+        self.chunk = chunk
+        self.lanes = lanes
         self.book = book
         self.pool = pool
         self.queue = queue
@@ -63,37 +76,73 @@ package final class ConfirmationHandler: JobHandler {
         guard let run = try await ConfirmationRun(pool: pool).report(id), !run.isFinished else { return }
         var aside: [UUID] = []
         for waiting in [false, true] {
-            var chunk = Self.chunk
-            while true {
-                try Task.checkCancellation()
-                do {
-                    let done = try await book.confirmDue(
-                        at: run.now, chunk: chunk, waiting: waiting, aside: aside
-                    ) { transaction, done in
-                        transaction.post(Self.progress, Self.progress(of: done, id))
-                    }
-                    guard let done else { break }
-                    await enqueue(done.owedDeliveries)
-                    chunk = Self.chunk
-                    // An order whose pending commission was reason enough to select it and that is still pending would
-                    // come again for ever; every other one has left the selection.
-                    guard done.priced > 0 else { break }
-                } catch  where !Self.isPassing(error) && chunk > 1 {
-                    chunk = max(1, chunk / 2)
-                } catch  where !Self.isPassing(error) {
-                    guard let bad = try await book.dueOrders(at: run.now, limit: 1, aside: aside).first else {
-                        throw error
-                    }
-                    aside.append(bad)
-                    chunk = Self.chunk
-                    log.error(
-                        "an order was set aside", ["batch.order": .string(bad.description), "error": .error(error)])
-                    try await skip(id)
-                }
+            // Who waits for locks does so alone: nobody else has anything left.
+            while try await !work(run, lanes: waiting ? 1 : lanes, waiting: waiting, aside: aside) {
+                guard let bad = try await findFailing(run, waiting: waiting, aside: aside) else { break }
+                aside.append(bad)
             }
         }
         await enqueueReport(try await finish(id))
         log.info("confirmation run finished", ["batch.date": .string(run.businessDate.description)])
+    }
+
+    /// Confirms in several transactions at a time until nothing is left for them; false when one of them failed on an order.
+    private func work(
+        _ run: ConfirmationRun.Report, lanes: Int, waiting: Bool, aside: [UUID]
+    ) async throws -> Bool {
+        async let others = lanes > 1 ? work(run, lanes: lanes - 1, waiting: waiting, aside: aside) : true
+        let mine = try await walk(run, chunk: chunk, waiting: waiting, aside: aside, OrderBook.DueWalk())
+        return try await others && mine
+    }
+
+    /// Confirms chunk by chunk; false when one failed on an order.
+    private func walk(
+        _ run: ConfirmationRun.Report, chunk: Int, waiting: Bool, aside: [UUID], _ walk: OrderBook.DueWalk,
+        times: Int = .max
+    ) async throws -> Bool {
+        for _ in 0..<times {
+            try Task.checkCancellation()
+            let before = walk.taken
+            do {
+                let done = try await book.confirmDue(
+                    at: run.now, chunk: chunk, waiting: waiting, aside: aside, walk: walk
+                ) { transaction, done in
+                    transaction.post(Self.progress, Self.progress(of: done, run.runID))
+                }
+                guard let done else { return true }
+                await enqueue(done.owedDeliveries)
+                // Whoever was confirmed has left the selection. Orders that come again and stay pending would for ever.
+                guard walk.taken != before else { return true }
+            } catch  where !Self.isPassing(error) {
+                lastFailure = error
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Halves the chunk until the order that fails stands alone, sets it aside and answers it; `nil` when none fails any more.
+    private func findFailing(_ run: ConfirmationRun.Report, waiting: Bool, aside: [UUID]) async throws -> UUID? {
+        var chunk = self.chunk
+        var last: [UUID] = []
+        while true {
+            let walk = OrderBook.DueWalk()
+            if try await self.walk(run, chunk: chunk, waiting: waiting, aside: aside, walk, times: 1) {
+                guard !walk.taken.isEmpty, walk.taken != last else { return nil }
+                last = walk.taken
+                continue
+            }
+            guard chunk == 1, let bad = walk.taken.first else {
+                // Nothing was taken, or with a chunk of one still nothing: it is no order that fails.
+                guard chunk > 1 else { throw lastFailure }
+                chunk /= 2
+                continue
+            }
+            log.error(
+                "an order was set aside", ["batch.order": .string(bad.description), "error": .error(lastFailure)])
+            try await skip(run.runID)
+            return bad
+        }
     }
 
     /// Ends the run and owes its report to the operators in the same transaction; answers the notifications' ids.

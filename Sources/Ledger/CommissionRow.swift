@@ -19,7 +19,8 @@ struct CommissionRow {
     var reason: String?
     var policyID: UUID?
     var holdUntil: EpochMilliseconds?
-    var trace: JSON = [:]
+    /// `nil` leaves the stored row's as it is.
+    var trace: JSON?
     var metadata: JSONObject = JSONObject()
     var confirmedAt: EpochMilliseconds?
     var paidAt: EpochMilliseconds?
@@ -57,7 +58,6 @@ struct CommissionRow {
         reason = try row.optionalText(8)
         metadata = try row.json(9).object ?? JSONObject()
         cancelledAt = try row.optionalTimestamp(15)
-        trace = try row.json(16)
         stored = (status, try row.int(10), amount, reason, currency)
         try addBalance(row)
     }
@@ -77,8 +77,14 @@ struct CommissionRow {
         return commissions
     }
 
+    /// Whether a row of ``OrderStatements/readCommissions`` can be confirmed at `instant`.
+    static func isPending(_ row: PostgresRow, dueAt instant: EpochMilliseconds) throws -> Bool {
+        guard try row.text(4) == CommissionStatus.pending.rawValue else { return false }
+        return try row.optionalTimestamp(7).map { $0 <= instant } ?? false
+    }
+
     private mutating func addBalance(_ row: PostgresRow) throws {
-        guard let code = try row.optionalText(17) else { return }
+        guard let code = try row.optionalText(16) else { return }
         guard let currency = Currency.named(code) else {
             throw LedgerError.unknownPolicyForm(policyID: id, detail: "currency \(code)")
         }
@@ -133,15 +139,6 @@ struct CommissionRow {
     }
 }
 
-/// One order in the middle of a pricing: its facts, its target, and its commissions.
-struct PricedOrder {
-    var order: LockedOrder
-    let state: OrderState
-    var catalogue: Catalogue
-    var target: Target
-    var commissions: [CommissionRow]
-}
-
 /// Writes the rows of commissions, their ledger entries and their audit, each in one statement for the whole batch.
 struct CommissionWriter {
     private var rows: [(order: LockedOrder, commission: CommissionRow)] = []
@@ -154,7 +151,8 @@ struct CommissionWriter {
         audits.append((commissionID, action, user, changes, reason))
     }
 
-    @Loop func write(_ transaction: PostgresTransaction, now: EpochMilliseconds) async throws {
+    /// Sends everything with the next statement that is waited for; the answer says whether it hit what it was meant for.
+    @Loop func write(_ transaction: PostgresTransaction, now: EpochMilliseconds) -> MovedCommissions {
         let new = rows.filter { $0.commission.stored == nil }
         if !new.isEmpty {
             transaction.post(
@@ -165,15 +163,15 @@ struct CommissionWriter {
                     .uuids(new.map(\.commission.partnerID)), .uuids(new.map(\.commission.policyID)),
                     .int8s(new.map(\.commission.amount)), .texts(new.map(\.commission.currency.code)),
                     .texts(new.map(\.commission.status.rawValue)), .texts(new.map(\.commission.reason)),
-                    .timestamps(new.map(\.commission.holdUntil)), .jsons(new.map(\.commission.trace)),
+                    .timestamps(new.map(\.commission.holdUntil)), .jsons(new.map { $0.commission.trace ?? [:] }),
                     .jsons(new.map { .object($0.commission.metadata) }), .timestamps(new.map(\.commission.cancelledAt)),
                 ])
         }
         let moved = rows.map(\.commission).filter { $0.stored != nil }
         writeEntries(transaction)
         writeAudits(transaction, now: now)
-        guard !moved.isEmpty else { return }
-        let answer = try await transaction.execute(
+        guard !moved.isEmpty else { return MovedCommissions() }
+        let answer = transaction.ask(
             OrderStatements.updateCommissions,
             [
                 .uuids(moved.map(\.id)), .int8s(moved.map { $0.stored?.version }), .int8s(moved.map(\.amount)),
@@ -184,7 +182,7 @@ struct CommissionWriter {
                 .texts(moved.map(\.paymentMethod)), .texts(moved.map(\.paymentReference)),
                 .texts(moved.map(\.currency.code)),
             ])
-        guard answer.affectedRows == moved.count else { throw LedgerError.lostUpdate(commissionID: moved[0].id) }
+        return MovedCommissions(answer: answer, ids: moved.map(\.id))
     }
 
     @Loop private func writeEntries(_ transaction: PostgresTransaction) {
@@ -212,5 +210,19 @@ struct CommissionWriter {
                 .uuids(audits.map(\.entityID)), .texts(audits.map(\.action)), .texts(audits.map(\.user)),
                 .jsons(audits.map(\.changes)), .texts(audits.map(\.reason)), .texts(audits.map { _ in nil }),
             ])
+    }
+}
+
+/// Commissions whose rows were sent an update that is guarded by the version which was read.
+struct MovedCommissions {
+    var answer: PostgresAnswer?
+    var ids: [UUID] = []
+
+    /// - Throws: ``LedgerError/lostUpdate(commissionID:)`` when one of them had been moved by somebody else.
+    @Loop func check() async throws {
+        guard let answer, let first = ids.first else { return }
+        guard try await answer.rows().affectedRows == ids.count else {
+            throw LedgerError.lostUpdate(commissionID: first)
+        }
     }
 }

@@ -41,8 +41,8 @@ package struct EventEnvelope: Sendable {
     /// The envelope's bytes, stored as they are.
     package let payload: [UInt8]
 
-    package var eventID: UUID { Self.eventID(source: source, externalEventID: externalEventID) }
-    package var orderID: UUID { Self.orderID(programme: programme, source: source, externalOrderID: externalOrderID) }
+    package let eventID: UUID
+    package let orderID: UUID
 
     package static func eventID(source: String, externalEventID: String) -> UUID {
         .derived("event", source, externalEventID)
@@ -72,6 +72,8 @@ package struct EventEnvelope: Sendable {
         source = try text("source")
         externalEventID = try text("eventId")
         externalOrderID = try text("orderId")
+        eventID = Self.eventID(source: source, externalEventID: externalEventID)
+        orderID = Self.orderID(programme: programme, source: source, externalOrderID: externalOrderID)
         occurredAt = try instant("occurredAt")
         acceptedAt = try instant("acceptedAt")
         guard let type = EventType(rawValue: try text("type")) else {

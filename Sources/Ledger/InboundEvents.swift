@@ -12,20 +12,17 @@ struct InboundEvents {
     private var conflicts: [EventEnvelope] = []
     private let isForgetful: Bool
 
-    /// - Parameter isForgetful: ``LedgerFaults/skipFactUniqueness``: every event counts as new.
-    @Loop static func known(
-        _ transaction: PostgresTransaction, _ envelopes: [EventEnvelope], isForgetful: Bool
-    ) async throws -> Self {
-        var digests: [UUID: [UInt8]] = [:]
-        let ids = Set(envelopes.map(\.eventID)).sorted()
-        for row in try await transaction.execute(OrderStatements.readInboundDigests, [.uuids(ids)]) {
-            digests[try row.uuid(0)] = try row.bytes(1)
-        }
-        return Self(digests: digests, isForgetful: isForgetful)
+    /// Asks which of the events are stored; to be asked after the orders' locks.
+    @Loop static func ask(_ transaction: PostgresTransaction, _ envelopes: [EventEnvelope]) -> PostgresAnswer {
+        transaction.ask(OrderStatements.readInboundDigests, [.uuids(Set(envelopes.lazy.map(\.eventID)).sorted())])
     }
 
-    private init(digests: [UUID: [UInt8]], isForgetful: Bool) {
-        self.digests = digests
+    /// - Parameters:
+    ///   - known: the rows of ``ask(_:_:)``.
+    ///   - isForgetful: ``LedgerFaults/skipFactUniqueness``: every event counts as new.
+    init(known: PostgresRows, isForgetful: Bool) throws {
+        digests = Dictionary(minimumCapacity: known.count)
+        for row in known { digests[try row.uuid(0)] = try row.bytes(1) }
         self.isForgetful = isForgetful
     }
 

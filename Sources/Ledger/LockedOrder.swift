@@ -6,6 +6,7 @@ import Postgres
 /// An order whose row this transaction has locked, with its facts: everything that is derived is derived from these.
 struct LockedOrder {
     let id: UUID
+    let conversionID: UUID
     let programme: String
     let source: String
     let externalID: String
@@ -13,14 +14,33 @@ struct LockedOrder {
     private(set) var factsSeq: Int64
     /// The number of the last fact that the money accounts for; behind ``factsSeq`` means: a pricing is owed.
     var pricedSeq: Int64
-    /// What was frozen at the first pricing.
-    var catalogue: Catalogue?
+    /// What was frozen at the first pricing; `nil` before that, and until ``readCatalogue(policy:)``.
+    private(set) var catalogue: Catalogue?
     var touchDueAt: EpochMilliseconds?
     var parkedSince: EpochMilliseconds?
     private(set) var facts: [OrderFact] = []
+    /// What the facts amount to.
+    private(set) var state = reduce(EmptyCollection<OrderFact>())
     /// Facts that this transaction adds, with the events that brought them.
     private(set) var newFacts: [(fact: OrderFact, eventID: UUID?)] = []
     private var keys: Set<FactIdentity> = []
+    /// The row's catalogue as it was read: most steps need not look into it.
+    private var unreadCatalogue: UnreadCatalogue?
+    /// The row's numbers and times before this transaction.
+    private let stored: Progress
+    private var isCatalogueNew = false
+
+    private enum UnreadCatalogue {
+        case text([UInt8])
+        case json(JSON)
+    }
+
+    private struct Progress: Equatable {
+        let factsSeq: Int64
+        let pricedSeq: Int64
+        let touchDueAt: EpochMilliseconds?
+        let parkedSince: EpochMilliseconds?
+    }
 
     /// What `order_facts_once` holds in SQL.
     private struct FactIdentity: Hashable {
@@ -28,25 +48,61 @@ struct LockedOrder {
         let key: String
     }
 
-    /// - Parameter policy: finds a version of a policy that ``policyIDs(in:)`` names.
-    init(_ row: PostgresRow, policy: (UUID) -> Policy?) throws {
+    /// The row alone; ``take(stored:)`` adds the facts, and ``foldFacts()`` ends that.
+    init(_ row: PostgresRow) throws {
         id = try row.uuid(0)
+        conversionID = .derived("conversion", id.description)
         programme = try row.text(1)
         source = try row.text(2)
         externalID = try row.text(3)
         factsSeq = try row.int(4)
         pricedSeq = try row.int(5)
-        catalogue = try row.optionalJSON(6).map { try Catalogue(data: $0, policy: policy) }
+        unreadCatalogue = try row.optionalJSONBytes(6).map { .text($0) }
         touchDueAt = try row.optionalTimestamp(7)
         parkedSince = try row.optionalTimestamp(8)
+        stored = Progress(
+            factsSeq: factsSeq, pricedSeq: pricedSeq, touchDueAt: touchDueAt, parkedSince: parkedSince)
     }
 
-    /// The versions of policies that a locked row's catalogue names.
-    static func policyIDs(in row: PostgresRow) throws -> [UUID] {
-        try row.optionalJSON(6).map { Catalogue.policyIDs(in: $0) } ?? []
+    /// Whether the order has been priced once: its catalogue is frozen, read or not.
+    var isFrozen: Bool { catalogue != nil || unreadCatalogue != nil }
+
+    /// Whether its money is what its facts say. The target is a function of the facts and of what is frozen alone, so there is
+    /// nothing to compute.
+    var isSettled: Bool { isFrozen && pricedSeq == factsSeq && newFacts.isEmpty }
+
+    /// Whether the row has to be written.
+    var isRowChanged: Bool {
+        isCatalogueNew
+            || stored
+                != Progress(
+                    factsSeq: factsSeq, pricedSeq: pricedSeq, touchDueAt: touchDueAt, parkedSince: parkedSince)
     }
 
-    var conversionID: UUID { .derived("conversion", id.description) }
+    /// What the row's catalogue has to become; `nil` leaves it as it is.
+    var newCatalogue: JSON? { isCatalogueNew ? catalogue?.data : nil }
+
+    /// The versions of policies that the catalogue names, for ``readCatalogue(policy:)``; none when that is done.
+    mutating func policyIDs() throws -> [UUID] {
+        guard case .text(let text)? = unreadCatalogue else { return [] }
+        let json = try JSON.parse(text)
+        unreadCatalogue = .json(json)
+        return Catalogue.policyIDs(in: json)
+    }
+
+    /// - Parameter policy: finds a version of a policy that ``policyIDs()`` names.
+    mutating func readCatalogue(policy: (UUID) -> Policy?) throws {
+        guard case .json(let json)? = unreadCatalogue else { return }
+        catalogue = try Catalogue(data: json, policy: policy)
+        unreadCatalogue = nil
+    }
+
+    /// Keeps what a pricing has frozen.
+    mutating func freeze(_ new: Catalogue) {
+        guard catalogue != new else { return }
+        catalogue = new
+        isCatalogueNew = true
+    }
 
     func commissionID(of partnerID: UUID) -> UUID { .derived("commission", id.description, partnerID.description) }
 
@@ -54,6 +110,9 @@ struct LockedOrder {
         facts.append(fact)
         keys.insert(FactIdentity(kind: fact.kind, key: fact.key))
     }
+
+    /// To be called when all stored facts were taken.
+    mutating func foldFacts() { state = reduce(facts) }
 
     /// Adds a fact under the order's next number; `false` when the same fact is there already.
     mutating func add(
@@ -76,6 +135,7 @@ struct LockedOrder {
             seq: factsSeq, key: key, digest: digest, occurredAt: occurredAt, acceptedAt: acceptedAt, body: body)
         facts.append(fact)
         newFacts.append((fact, eventID))
+        foldFacts()
         return true
     }
 

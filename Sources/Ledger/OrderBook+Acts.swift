@@ -52,13 +52,16 @@ extension OrderBook {
             let partnerID = try row.uuid(1)
             let orderID = try row.uuid(0)
             // Facts that are not priced yet would move the money away under the act: they go first.
+            let unpriced = self.ask(transaction, [orderID])
+            let unpricedReads = SettlementReads(transaction, [orderID])
             var pricing = try await self.settle(
-                transaction, try await self.load(transaction, [orderID]), now: now
+                transaction, try await self.load(unpriced), unpricedReads, now: now
             ) { _, _ in }
-            var orders = try await self.load(transaction, [orderID])
+            let asked = self.ask(transaction, [orderID])
+            let reads = SettlementReads(transaction, [orderID])
+            var orders = try await self.load(asked)
             guard !orders.isEmpty else { throw LedgerError.commissionNotFound }
-            let rows = try await transaction.execute(OrderStatements.readCommissions, [.uuids([orders[0].id])])
-            let commissions = try CommissionRow.read(rows)[orderID] ?? []
+            let commissions = try CommissionRow.read(try await reads.commissions.rows())[orderID] ?? []
             guard let commission = commissions.first(where: { $0.id == act.commissionID }) else {
                 throw LedgerError.commissionNotFound
             }
@@ -69,7 +72,7 @@ extension OrderBook {
             _ = try FactBody(kind: body.kind, data: body.data, occurredAt: now)
             guard orders[0].add(body, at: now) else { return pricing }
             if let refusal = act.act.word.refusal(from: commission.status) { throw LedgerError.refused(refusal) }
-            let acted = try await self.settle(transaction, orders, now: now) { priced, notes in
+            let acted = try await self.settle(transaction, orders, reads, now: now) { priced, notes in
                 try priced.carryOut(act, &notes)
             }
             pricing.owedDeliveries += acted.owedDeliveries
@@ -84,7 +87,7 @@ extension OrderBook.OperatorOrder {
         let operatorAct = OperatorAct(id: id, partnerID: partnerID, by: by, reason: reason)
         switch act {
         case .adjust(let amount):
-            guard let netBase = reduce(order.facts).refunded?.net else { return nil }
+            guard let netBase = order.state.refunded?.net else { return nil }
             return .adjustment(Adjustment(act: operatorAct, partnerID: partnerID, newAmount: amount, netBase: netBase))
         case .cancel:
             return .cancellation(operatorAct)

@@ -5,42 +5,77 @@ import Postgres
 import Telemetry
 
 @Loop private let orderLockSeconds = Histogram(
-    "order_lock_seconds", "Time to lock the orders of one batch, the wait for other workers included.",
+    "order_lock_seconds", "Time to lock and read the orders of one batch, the wait for other workers included.",
     bounds: Histogram.secondsBounds)
 
 extension OrderBook {
-    /// Locks the rows of orders, sorted by id, and only then reads their facts.
-    func load(_ transaction: PostgresTransaction, _ orderIDs: some Collection<UUID>) async throws -> [LockedOrder] {
-        let ids = PostgresValue.uuids(orderIDs.sorted())
-        let start = Loop.monotonicNanoseconds
-        let statement =
-            faults.contains(.skipOrderLock) ? OrderStatements.readOrdersUnlocked : OrderStatements.lockOrders
-        let rows = try await transaction.execute(statement, [ids])
-        contention.batches += 1
-        contention.orders += Int64(rows.count)
-        let waited = Loop.monotonicNanoseconds - start
-        contention.waitedMicroseconds += waited / 1000
-        orderLockSeconds.observe(Double(waited) / 1e9)
-        return try await withFacts(transaction, rows)
+    /// What has been asked of the rows of some orders: first the lock, then their facts.
+    struct Asked {
+        let orders: PostgresAnswer
+        let facts: PostgresAnswer
+        let since: Int64
     }
 
-    /// The orders of `rows`, which this transaction has locked, with their facts.
-    func withFacts(_ transaction: PostgresTransaction, _ rows: PostgresRows) async throws -> [LockedOrder] {
-        let named = Set(try rows.flatMap { try LockedOrder.policyIDs(in: $0) })
-        let unread = named.filter { policyVersions[$0] == nil }
+    /// Asks for the locks of orders, sorted by id, and after them for the facts.
+    ///
+    /// The lock is a statement of its own. What is asked after it, here and by the caller, travels with it; each of these
+    /// reads has a snapshot of its own, taken when the lock is there (``PostgresTransaction/ask(_:_:)``).
+    func ask(_ transaction: PostgresTransaction, _ orderIDs: some Collection<UUID>) -> Asked {
+        let ids = PostgresValue.uuids(orderIDs.sorted())
+        let statement =
+            faults.contains(.skipOrderLock) ? OrderStatements.readOrdersUnlocked : OrderStatements.lockOrders
+        return Asked(
+            orders: transaction.ask(statement, [ids]), facts: transaction.ask(OrderStatements.readFacts, [ids]),
+            since: Loop.monotonicNanoseconds)
+    }
+
+    /// The orders that were asked for and are there, with their facts.
+    func load(_ asked: Asked) async throws -> [LockedOrder] {
+        let rows = try await asked.orders.rows()
+        contention.batches += 1
+        contention.orders += Int64(rows.count)
+        let waited = Loop.monotonicNanoseconds - asked.since
+        contention.waitedMicroseconds += waited / 1000
+        orderLockSeconds.observe(Double(waited) / 1e9)
+        return try Self.orders(rows, facts: try await asked.facts.rows())
+    }
+
+    /// Locked orders with their facts, which were read after the lock.
+    static func orders(_ rows: PostgresRows, facts: PostgresRows) throws -> [LockedOrder] {
+        var orders: [LockedOrder] = []
+        var positions: [UUID: Int] = Dictionary(minimumCapacity: rows.count)
+        for row in rows {
+            let order = try LockedOrder(row)
+            guard positions.updateValue(orders.count, forKey: order.id) == nil else {
+                // Locked twice by one statement: once is enough.
+                positions[order.id] = orders.firstIndex { $0.id == order.id }
+                continue
+            }
+            orders.append(order)
+        }
+        for row in facts {
+            guard let position = positions[try row.uuid(0)] else { continue }
+            orders[position].take(stored: try OrderFact(row))
+        }
+        for index in orders.indices { orders[index].foldFacts() }
+        return orders
+    }
+
+    /// Reads the frozen catalogues of the orders that need it, with the versions of policies that they name.
+    func readCatalogues(
+        _ transaction: PostgresTransaction, _ orders: inout [LockedOrder], where needs: (LockedOrder) -> Bool
+    ) async throws {
+        let positions = orders.indices.filter { needs(orders[$0]) }
+        var unread: Set<UUID> = []
+        for position in positions {
+            for id in try orders[position].policyIDs() where policyVersions[id] == nil { unread.insert(id) }
+        }
         if !unread.isEmpty {
             for row in try await transaction.execute(PolicyStatements.readVersions, [.uuids(unread.sorted())]) {
                 remember(try Policy(row))
             }
         }
-        var orders = try rows.map { row in try LockedOrder(row) { policyVersions[$0] } }
-        let ids = PostgresValue.uuids(orders.map(\.id))
-        let positions = Dictionary(uniqueKeysWithValues: orders.indices.map { (orders[$0].id, $0) })
-        for row in try await transaction.execute(OrderStatements.readFacts, [ids]) {
-            guard let position = positions[try row.uuid(0)] else { continue }
-            orders[position].take(stored: try OrderFact(row))
-        }
-        return orders
+        for position in positions { try orders[position].readCatalogue { policyVersions[$0] } }
     }
 
     /// Looks for the clicks that tie partners to these orders and adds those that are not known yet as facts.
@@ -56,7 +91,7 @@ extension OrderBook {
             guard let programme = programmes[order.programme] else {
                 throw LedgerError.unknownProgramme(order.programme)
             }
-            search.add(index, order, reduce(order.facts), programme)
+            search.add(index, order, order.state, programme)
         }
         guard !search.isEmpty else { return }
         for row in try await transaction.execute(TouchSearch.statement, search.parameters) {
@@ -69,8 +104,7 @@ extension OrderBook {
             _ = orders[Int(try row.int(0))].add(.touch(touch), at: touch.clickedAt)
         }
         for index in search.naming {
-            let state = reduce(orders[index].facts)
-            orders[index].touchDueAt = state.awaitedClickID.flatMap { clickID -> EpochMilliseconds? in
+            orders[index].touchDueAt = orders[index].state.awaitedClickID.flatMap { clickID -> EpochMilliseconds? in
                 guard let born = clickID.version7Time, now < born + Self.touchPatience else { return nil }
                 return now + Self.touchRetryInterval
             }
@@ -82,52 +116,62 @@ extension OrderBook {
         _ transaction: PostgresTransaction, _ orders: [LockedOrder], programmes: [String: Programme], withPolicies: Bool
     ) async throws -> [String: PricingContext] {
         var references: [String: References] = [:]
+        // An order that names nothing yet freezes its policies too: what is missing then stays out for ever.
+        var freezing: Set<String> = []
         for order in orders {
-            let state = reduce(order.facts)
-            let missing = order.catalogue?.missing(for: state) ?? state.references
+            let missing = order.catalogue?.missing(for: order.state) ?? order.state.references
             references[order.programme, default: References()].formUnion(missing)
+            if order.catalogue == nil { freezing.insert(order.programme) }
         }
-        var contexts: [String: PricingContext] = [:]
+        var asked: [(programme: Programme, answers: ContextAnswers?)] = []
         for (id, names) in references.sorted(by: { $0.key < $1.key }) {
             guard let programme = programmes[id] else { throw LedgerError.unknownProgramme(id) }
-            // An order that names nothing yet freezes its policies too: what is missing then stays out for ever.
-            let freezes = orders.contains { $0.programme == id && $0.catalogue == nil }
-            guard !names.isEmpty || freezes else {
-                contexts[id] = PricingContext(programme: programme, partners: [], policies: [])
-                continue
-            }
-            let partners = try await transaction.execute(
-                PolicyStatements.readPartners,
-                [.text(id), .texts(names.referralCodes.sorted()), .uuids(names.partnerIDs.sorted())])
+            let isNeeded = !names.isEmpty || freezing.contains(id)
+            asked.append(
+                (programme, isNeeded ? ContextAnswers(transaction, id, names, withPolicies: withPolicies) : nil))
+        }
+        var contexts: [String: PricingContext] = [:]
+        for (programme, answers) in asked {
             var context = PricingContext(
-                programme: programme, partners: try partners.map(PartnerFacts.init),
-                policies: withPolicies ? try await readPolicies(transaction, programme: id) : [])
-            if !names.productIDs.isEmpty, withPolicies {
-                let rows = try await transaction.execute(
-                    PolicyStatements.readCategories, [.text(id), .texts(names.productIDs.sorted())])
-                for row in rows { context.categories[try row.text(0)] = try row.text(1) }
+                programme: programme, partners: try await answers?.partners.rows().map(PartnerFacts.init) ?? [],
+                policies: try await answers?.policies?.rows().map(Policy.init) ?? [])
+            for policy in context.policies { remember(policy) }
+            if let categories = answers?.categories {
+                for row in try await categories.rows() { context.categories[try row.text(0)] = try row.text(1) }
             }
-            contexts[id] = context
+            contexts[programme.id] = context
         }
         return contexts
     }
 
-    func readProgrammes(_ transaction: PostgresTransaction) async throws -> [String: Programme] {
+    static func programmes(_ rows: PostgresRows) throws -> [String: Programme] {
         var programmes: [String: Programme] = [:]
-        for row in try await transaction.execute(PolicyStatements.readProgrammes) {
+        for row in rows {
             let programme = try Programme(row)
             programmes[programme.id] = programme
         }
         return programmes
     }
 
-    private func readPolicies(_ transaction: PostgresTransaction, programme: String) async throws -> [Policy] {
-        let policies = try await transaction.execute(PolicyStatements.readPolicies, [.text(programme)]).map(Policy.init)
-        for policy in policies { remember(policy) }
-        return policies
-    }
-
     private func remember(_ policy: Policy) { policyVersions[policy.id] = policy }
+}
+
+/// What is asked for one programme's context, all of it at once.
+private struct ContextAnswers {
+    let partners: PostgresAnswer
+    var policies: PostgresAnswer?
+    var categories: PostgresAnswer?
+
+    @Loop init(_ transaction: PostgresTransaction, _ programme: String, _ names: References, withPolicies: Bool) {
+        partners = transaction.ask(
+            PolicyStatements.readPartners,
+            [.text(programme), .texts(names.referralCodes.sorted()), .uuids(names.partnerIDs.sorted())])
+        guard withPolicies else { return }
+        policies = transaction.ask(PolicyStatements.readPolicies, [.text(programme)])
+        guard !names.productIDs.isEmpty else { return }
+        categories = transaction.ask(
+            PolicyStatements.readCategories, [.text(programme), .texts(names.productIDs.sorted())])
+    }
 }
 
 extension References {

@@ -19,23 +19,27 @@ extension OrderBook {
     package func price(_ orderIDs: [UUID]) async throws -> Pricing {
         try await pool.transaction { transaction in
             let now = Loop.wallClock
-            let orders = try await self.load(transaction, Set(orderIDs)).filter { order in
+            let ids = Set(orderIDs).sorted()
+            let asked = self.ask(transaction, ids)
+            let reads = SettlementReads(transaction, ids)
+            let orders = try await self.load(asked).filter { order in
                 order.pricedSeq < order.factsSeq || order.touchDueAt != nil || self.faults.contains(.skipOwedLook)
             }
-            return try await self.settle(transaction, orders, now: now) { _, _ in }
+            return try await self.settle(transaction, orders, reads, now: now) { _, _ in }
         }
     }
 
     /// The one path by which money moves. `act` may do more to a commission after its target is applied: confirm or pay.
     func settle(
-        _ transaction: PostgresTransaction, _ locked: [LockedOrder], now: EpochMilliseconds,
+        _ transaction: PostgresTransaction, _ locked: [LockedOrder], _ reads: SettlementReads, now: EpochMilliseconds,
         act: (inout PricedOrder, inout SettlementNotes) throws -> Void
     ) async throws -> Pricing {
         guard !locked.isEmpty else { return Pricing() }
         var orders = locked
-        let programmes = try await readProgrammes(transaction)
+        let programmes = try Self.programmes(try await reads.programmes.rows())
+        let commissions = try CommissionRow.read(try await reads.commissions.rows())
         try await addTouches(transaction, &orders, programmes: programmes, now: now)
-        var priced = try await target(transaction, orders, programmes: programmes)
+        var priced = try await target(transaction, orders, commissions, programmes: programmes)
         var notes = SettlementNotes(now: now)
         for index in priced.indices {
             priced[index].applyTarget(&notes)
@@ -46,35 +50,44 @@ extension OrderBook {
             for commission in priced[index].commissions where commission.isChanged {
                 notes.writer.add(priced[index].order, commission)
             }
-            priced[index].order.catalogue = priced[index].state.isKnown ? priced[index].catalogue : nil
+            priced[index].freezeOrder()
             priced[index].order.parkedSince = priced[index].state.isWaitingForParent ? changed : nil
         }
         writeFacts(transaction, priced.map(\.order))
-        try await notes.writer.write(transaction, now: now)
+        let moved = notes.writer.write(transaction, now: now)
         for index in priced.indices { priced[index].order.pricedSeq = priced[index].order.factsSeq }
         OrderBook.writeOrders(transaction, priced.map(\.order))
         notes.pricing.priced = priced.count
         notes.pricing.owedDeliveries = try await notes.outbox.write(transaction, now: now)
+        try await moved.check()
         return notes.pricing
     }
 
     /// Freezes what the orders name for the first time, and computes their targets, claiming uses of limited policies.
+    /// Orders that are settled keep what they have.
     private func target(
-        _ transaction: PostgresTransaction, _ orders: [LockedOrder], programmes: [String: Programme]
+        _ transaction: PostgresTransaction, _ locked: [LockedOrder], _ commissions: [UUID: [CommissionRow]],
+        programmes: [String: Programme]
     ) async throws -> [PricedOrder] {
-        let contexts = try await readContexts(transaction, orders, programmes: programmes, withPolicies: true)
-        let rows = try await transaction.execute(OrderStatements.readCommissions, [.uuids(orders.map(\.id))])
-        let commissions = try CommissionRow.read(rows)
+        var orders = locked
+        try await readCatalogues(transaction, &orders) { !$0.isSettled }
+        let contexts = try await readContexts(
+            transaction, orders.filter { !$0.isSettled }, programmes: programmes, withPolicies: true)
         var priced: [PricedOrder] = []
         for order in orders {
+            let rows = commissions[order.id] ?? []
+            guard !order.isSettled else {
+                priced.append(PricedOrder(settled: order, commissions: rows))
+                continue
+            }
             guard let context = contexts[order.programme] else { throw LedgerError.unknownProgramme(order.programme) }
-            let state = reduce(order.facts)
-            var catalogue = order.catalogue ?? Catalogue(freezing: state, context: context)
-            catalogue.extend(for: state, context: context)
+            var catalogue = order.catalogue ?? Catalogue(freezing: order.state, context: context)
+            let isExtended = catalogue.extend(for: order.state, context: context)
             priced.append(
                 PricedOrder(
-                    order: order, state: state, catalogue: catalogue,
-                    target: Commissions.target(state, catalogue), commissions: commissions[order.id] ?? []))
+                    order: order,
+                    pricing: .init(catalogue: catalogue, target: Commissions.target(order.state, catalogue)),
+                    commissions: rows, isFrozenNow: order.catalogue == nil || isExtended))
         }
         try await PolicyUses.settle(transaction, &priced)
         return priced
@@ -86,15 +99,28 @@ extension OrderBook {
     ) async throws -> EpochMilliseconds {
         let moved = priced.filter { !$0.order.newFacts.isEmpty }
         guard !moved.isEmpty else { return notes.now }
-        let stored = try await StoredConversion.read(transaction, moved.map(\.order))
+        let answer = StoredConversion.ask(transaction, moved.lazy.map(\.order.id))
+        let stored = try StoredConversion.read(try await answer.rows())
         var rows: [ConversionRow] = []
         for one in moved {
-            guard let row = ConversionRow(one.order, one.state, one.target.attribution) else { continue }
+            guard let row = ConversionRow(one.order, one.state, one.pricing?.target.attribution) else { continue }
             rows.append(row)
             notes.outbox.add(row, since: stored[one.order.id])
         }
         ConversionRow.write(rows, transaction)
         return notes.now
+    }
+}
+
+/// What a settlement reads of its orders beside their facts; to be asked after their locks.
+@Loop
+struct SettlementReads {
+    let commissions: PostgresAnswer
+    let programmes: PostgresAnswer
+
+    init(_ transaction: PostgresTransaction, _ orderIDs: [UUID]) {
+        commissions = transaction.ask(OrderStatements.readCommissions, [.uuids(orderIDs.map(\.self))])
+        programmes = transaction.ask(PolicyStatements.readProgrammes)
     }
 }
 

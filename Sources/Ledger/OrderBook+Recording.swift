@@ -32,10 +32,14 @@ extension OrderBook {
     package func record(_ envelopes: [EventEnvelope]) async throws -> Recording {
         try await pool.transaction { transaction in
             let now = Loop.wallClock
-            var orders = try await self.ensureAndLoad(transaction, envelopes)
+            let asked = self.ensureAndAsk(transaction, envelopes)
+            let known = InboundEvents.ask(transaction, envelopes)
+            let conversions = StoredConversion.ask(transaction, envelopes.lazy.map(\.orderID))
+            let programmes = transaction.ask(PolicyStatements.readProgrammes)
+            var orders = try await self.load(asked)
             let positions = Dictionary(uniqueKeysWithValues: orders.indices.map { (orders[$0].id, $0) })
-            var inbound = try await InboundEvents.known(
-                transaction, envelopes, isForgetful: self.faults.contains(.skipFactUniqueness))
+            var inbound = try InboundEvents(
+                known: try await known.rows(), isForgetful: self.faults.contains(.skipFactUniqueness))
             for envelope in envelopes {
                 guard let position = positions[envelope.orderID] else {
                     preconditionFailure("an ensured order is not among those locked")
@@ -43,9 +47,11 @@ extension OrderBook {
                 inbound.settle(envelope) { self.add(envelope, to: &orders[position]) }
             }
             inbound.write(transaction)
-            let owedDeliveries = try await self.bringConversions(transaction, &orders, now: now)
+            let owedDeliveries = try await self.bringConversions(
+                transaction, &orders, stored: try StoredConversion.read(try await conversions.rows()),
+                programmes: try Self.programmes(try await programmes.rows()), now: now)
             self.writeFacts(transaction, orders)
-            OrderBook.writeOrders(transaction, orders.filter { !$0.newFacts.isEmpty || $0.touchDueAt != nil })
+            OrderBook.writeOrders(transaction, orders)
             return Recording(
                 outcomes: inbound.outcomes,
                 owedPricings: orders.filter { $0.pricedSeq < $0.factsSeq }
@@ -54,9 +60,7 @@ extension OrderBook {
         }
     }
 
-    private func ensureAndLoad(
-        _ transaction: PostgresTransaction, _ envelopes: [EventEnvelope]
-    ) async throws -> [LockedOrder] {
+    private func ensureAndAsk(_ transaction: PostgresTransaction, _ envelopes: [EventEnvelope]) -> Asked {
         let first = Dictionary(envelopes.map { ($0.orderID, $0) }) { first, _ in first }
         let ids = first.keys.sorted()
         transaction.post(
@@ -65,7 +69,7 @@ extension OrderBook {
                 .uuids(ids), .texts(ids.map { first[$0]?.programme }), .texts(ids.map { first[$0]?.source }),
                 .texts(ids.map { first[$0]?.externalOrderID }),
             ])
-        return try await load(transaction, ids)
+        return ask(transaction, ids)
     }
 
     private func add(_ envelope: EventEnvelope, to order: inout LockedOrder) -> RecordOutcome {
@@ -80,7 +84,7 @@ extension OrderBook {
             body, digest: envelope.digest, occurredAt: envelope.occurredAt, acceptedAt: envelope.acceptedAt,
             eventID: envelope.eventID, ignoringUniqueness: faults.contains(.skipFactUniqueness))
         guard isNew, let fact = order.facts.last else { return .duplicate }
-        switch reduce(order.facts).standing(of: fact) {
+        switch order.state.standing(of: fact) {
         case .applied, .waitingParent, .withoutEffect: return .applied
         case .stale: return .stale
         case .repeated: return .duplicate
@@ -90,19 +94,19 @@ extension OrderBook {
 
     /// Finds touches, derives and writes the conversions of orders that have new facts, and says what is owed.
     private func bringConversions(
-        _ transaction: PostgresTransaction, _ orders: inout [LockedOrder], now: EpochMilliseconds
+        _ transaction: PostgresTransaction, _ orders: inout [LockedOrder], stored: [UUID: StoredConversion],
+        programmes: [String: Programme], now: EpochMilliseconds
     ) async throws -> [OwedDelivery] {
         let changed = orders.indices.filter { !orders[$0].newFacts.isEmpty }
         guard !changed.isEmpty else { return [] }
         var moving = changed.map { orders[$0] }
-        let programmes = try await readProgrammes(transaction)
         try await addTouches(transaction, &moving, programmes: programmes, now: now)
+        try await readCatalogues(transaction, &moving) { _ in true }
         let contexts = try await readContexts(transaction, moving, programmes: programmes, withPolicies: false)
-        let stored = try await StoredConversion.read(transaction, moving)
         var rows: [ConversionRow] = []
         var outbox = Outbox()
         for index in moving.indices {
-            let state = reduce(moving[index].facts)
+            let state = moving[index].state
             guard let context = contexts[moving[index].programme] else { continue }
             moving[index].settleWithoutMoney(state, now: now)
             // What is frozen decides; what is not frozen yet is looked at as it is today.
@@ -132,14 +136,16 @@ extension OrderBook {
             ])
     }
 
+    /// The rows of orders that this transaction has moved on; the others stay as they are.
     static func writeOrders(_ transaction: PostgresTransaction, _ orders: [LockedOrder]) {
-        guard !orders.isEmpty else { return }
+        let changed = orders.filter(\.isRowChanged)
+        guard !changed.isEmpty else { return }
         transaction.post(
             OrderStatements.updateOrders,
             [
-                .uuids(orders.map(\.id)), .int8s(orders.map(\.factsSeq)), .int8s(orders.map(\.pricedSeq)),
-                .jsons(orders.map { $0.catalogue?.data }), .timestamps(orders.map(\.touchDueAt)),
-                .timestamps(orders.map(\.parkedSince)),
+                .uuids(changed.map(\.id)), .int8s(changed.map(\.factsSeq)), .int8s(changed.map(\.pricedSeq)),
+                .jsons(changed.map(\.newCatalogue)), .timestamps(changed.map(\.touchDueAt)),
+                .timestamps(changed.map(\.parkedSince)),
             ])
     }
 }
@@ -148,7 +154,7 @@ extension LockedOrder {
     /// Facts that move no money leave nothing to price: nothing is earned before the order is confirmed or cancelled.
     mutating func settleWithoutMoney(_ state: OrderState, now: EpochMilliseconds) {
         parkedSince = state.isWaitingForParent ? parkedSince ?? now : nil
-        guard catalogue == nil, !state.isKnown || (state.confirmation == nil && state.cancellation == nil) else {
+        guard !isFrozen, !state.isKnown || (state.confirmation == nil && state.cancellation == nil) else {
             return
         }
         pricedSeq = factsSeq

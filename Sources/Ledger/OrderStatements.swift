@@ -60,7 +60,7 @@ enum OrderStatements {
                c.metadata, c.version,
                coalesce(l.earned, 0)::bigint AS earned, coalesce(l.pending, 0)::bigint AS pending,
                coalesce(l.confirmed, 0)::bigint AS confirmed, coalesce(l.paid, 0)::bigint AS paid,
-               c.cancelled_at, c.trace, l.currency
+               c.cancelled_at, l.currency
         FROM partner_commissions c
         LEFT JOIN LATERAL (
             SELECT e.currency,
@@ -104,13 +104,13 @@ enum OrderStatements {
                              $8::timestamptz[], $9::jsonb[])
         """)
 
-    /// `$1` order ids, then the new numbers, what is owed since, the frozen catalogue, and when to look again.
+    /// `$1` order ids, then the new numbers, the frozen catalogue (NULL: as it was), when to look again, parked since when.
     static let updateOrders = PostgresStatement(
         "update_orders",
         """
         UPDATE orders AS o
-        SET facts_seq = n.facts_seq, priced_seq = n.priced_seq, catalogue = n.catalogue, touch_due_at = n.touch_due_at,
-            parked_since = n.parked_since,
+        SET facts_seq = n.facts_seq, priced_seq = n.priced_seq, catalogue = coalesce(n.catalogue, o.catalogue),
+            touch_due_at = n.touch_due_at, parked_since = n.parked_since,
             owed_since = CASE WHEN n.priced_seq < n.facts_seq THEN coalesce(o.owed_since, clock_timestamp()) END
         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[])
             AS n (id, facts_seq, priced_seq, catalogue, touch_due_at, parked_since)
@@ -156,8 +156,8 @@ enum OrderStatements {
         "update_commissions",
         """
         UPDATE partner_commissions AS c
-        SET commission_amount = n.amount, currency = n.currency, status = n.status, reason = n.reason, trace = n.trace, metadata = n.metadata,
-            policy_id = n.policy_id, hold_until = coalesce(c.hold_until, n.hold_until),
+        SET commission_amount = n.amount, currency = n.currency, status = n.status, reason = n.reason,
+            trace = coalesce(n.trace, c.trace), metadata = n.metadata, policy_id = n.policy_id, hold_until = coalesce(c.hold_until, n.hold_until),
             cancelled_at = n.cancelled_at, confirmed_at = coalesce(n.confirmed_at, c.confirmed_at),
             paid_at = coalesce(n.paid_at, c.paid_at), payment_method = coalesce(n.payment_method, c.payment_method),
             payment_reference = coalesce(n.payment_reference, c.payment_reference),

@@ -22,7 +22,7 @@ enum PolicyUses {
         // Each round decides every open claim, and a policy is claimed once an order: it ends after as many rounds as there
         // are limited policies in a catalogue.
         while true {
-            let claims = Set(priced.flatMap { $0.target.policyClaims + $0.target.policyReleases })
+            let claims = Set(priced.flatMap { $0.claims + $0.releases })
             guard !claims.isEmpty else { break }
             let unread = claims.subtracting(remaining.keys).sorted()
             if !unread.isEmpty {
@@ -32,23 +32,25 @@ enum PolicyUses {
                 }
             }
             for index in byAcceptance {
-                for policyID in priced[index].target.policyReleases {
+                for policyID in priced[index].releases {
                     remaining[policyID, default: 0] += 1
-                    priced[index].catalogue.release(policyID)
+                    priced[index].pricing?.catalogue.release(policyID)
                     given.append((policyID, priced[index].order.id))
                 }
             }
             for index in byAcceptance {
-                for policyID in priced[index].target.policyClaims {
+                for policyID in priced[index].claims {
                     let isGranted = remaining[policyID, default: 0] > 0
                     if isGranted {
                         remaining[policyID, default: 0] -= 1
                         taken.append((policyID, priced[index].order.id))
                     }
-                    priced[index].catalogue.decide(policyID, isGranted: isGranted)
+                    priced[index].pricing?.catalogue.decide(policyID, isGranted: isGranted)
                 }
-                if !priced[index].target.policyClaims.isEmpty || !priced[index].target.policyReleases.isEmpty {
-                    priced[index].target = target(priced[index].state, priced[index].catalogue)
+                if let pricing = priced[index].pricing, !priced[index].claims.isEmpty || !priced[index].releases.isEmpty
+                {
+                    let decided = Commissions.target(priced[index].state, pricing.catalogue)
+                    priced[index].pricing?.target = decided
                 }
             }
         }

@@ -4,6 +4,7 @@ import Core
 extension PricedOrder {
     /// Brings the commissions to the target: amounts, states, ledger postings, audit and events.
     mutating func applyTarget(_ notes: inout SettlementNotes) {
+        guard let target = pricing?.target else { return }
         for due in target.perPartner where !commissions.contains(where: { $0.partnerID == due.partnerID }) {
             commissions.append(
                 CommissionRow(
@@ -30,7 +31,9 @@ extension PricedOrder {
         commission.amount = amount
         commission.currency = currency
         commission.reason = (due?.reason ?? (due == nil ? .outranked : nil))?.rawValue
-        if commission.holdUntil == nil { commission.holdUntil = state.holdUntil(in: catalogue.programme) }
+        if commission.holdUntil == nil {
+            commission.holdUntil = pricing.flatMap { state.holdUntil(in: $0.catalogue.programme) }
+        }
         if commission.status == .cancelled, before.stored?.status != .cancelled {
             commission.cancelledAt = notes.now
             let why =

@@ -10,9 +10,23 @@ static const char m0001_up[] = {
 static const char m0001_down[] = {
 #embed "0001_create_the_books.down.sql"
     , 0};
+static const char m0002_up[] = {
+#embed "0002_let_owed_rows_end.up.sql"
+    , 0};
+static const char m0002_down[] = {
+#embed "0002_let_owed_rows_end.down.sql"
+    , 0};
+static const char m0003_up[] = {
+#embed "0003_write_less.up.sql"
+    , 0};
+static const char m0003_down[] = {
+#embed "0003_write_less.down.sql"
+    , 0};
 
 static const ledger_migration migrations[] = {
     {1, "create_the_books", m0001_up, m0001_down},
+    {2, "let_owed_rows_end", m0002_up, m0002_down},
+    {3, "write_less", m0003_up, m0003_down},
 };
 
 int ledger_migration_count(void) { return sizeof migrations / sizeof *migrations; }

@@ -6,7 +6,7 @@ package enum PostgresPlans: Sendable {
     ///
     /// The server keeps the plan of a prepared statement until the table's statistics change. One that was made while a
     /// table was small reads the whole table, and goes on doing so while the table grows to millions of rows: in a new
-    /// installation a step took 16 times as long as it has to (measured at 10,000 orders), until autovacuum came by.
+    /// installation reads took up to twenty times as long as they have to (measured at 8,000 orders), until autovacuum came by.
     case byKey
 
     /// Settings of the session.

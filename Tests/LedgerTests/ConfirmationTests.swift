@@ -19,10 +19,11 @@ struct ConfirmationTests {
             #expect(try await books.book.confirmDue(at: tooEarly, chunk: 10, waiting: true) == nil)
             let due = try await books.book.due(at: holdEnd)
             #expect(due.map(\.currency) == ["KRW"] && due.map(\.count) == [1] && due.map(\.sum) == [10_000])
-            #expect(
-                try await books.book.dueOrders(at: holdEnd, limit: 10, aside: []) == [created("order-1").orderID])
 
-            let first = try #require(try await books.book.confirmDue(at: holdEnd, chunk: 10, waiting: false))
+            let walk = OrderBook.DueWalk()
+            let first = try #require(
+                try await books.book.confirmDue(at: holdEnd, chunk: 10, waiting: false, walk: walk))
+            #expect(walk.taken == [try created("order-1").orderID])
             #expect(first.confirmed == 1)
             #expect(first.sums == ["KRW": 10_000])
             #expect(first.skipped.isEmpty)
@@ -57,7 +58,7 @@ struct ConfirmationTests {
         }
     }
 
-    @Loop @Test func theOrderThatFailsIsFoundOneByOne() async throws {
+    @Loop @Test(arguments: [false, true]) func theOrderThatFailsIsFoundOneByOne(waiting: Bool) async throws {
         try await withBooks { books in
             for number in 0..<5 { try await books.process([created("o-\(number)"), confirmed("o-\(number)")]) }
             let bad = try created("o-2").orderID
@@ -72,12 +73,14 @@ struct ConfirmationTests {
             var aside: [UUID] = []
             var confirmed = 0
             while true {
+                let walk = OrderBook.DueWalk()
                 do {
-                    let done = try await books.book.confirmDue(at: holdEnd, chunk: 1, waiting: true, aside: aside)
+                    let done = try await books.book.confirmDue(
+                        at: holdEnd, chunk: 1, waiting: waiting, aside: aside, walk: walk)
                     guard let done else { break }
                     confirmed += done.confirmed
                 } catch {
-                    aside += try await books.book.dueOrders(at: holdEnd, limit: 1, aside: aside)
+                    aside += walk.taken
                     try #require(aside == [bad])
                 }
             }
@@ -100,6 +103,74 @@ struct ConfirmationTests {
             mayEnd.open()
             try await holder
             #expect(try await books.book.confirmDue(at: holdEnd, chunk: 10, waiting: true)?.confirmed == 1)
+        }
+    }
+
+    /// Each takes what the other has not, although both ask for the oldest.
+    @Loop @Test func twoThatWalkAtOnceTakeEachTheirOwn() async throws {
+        try await withBooks { books in
+            for number in 0..<8 { try await books.process([created("o-\(number)"), confirmed("o-\(number)")]) }
+            let (holds, mayEnd) = (Gate(), Gate())
+            let slow = books.anotherBook { statement in
+                guard statement.name == "commit" else { return }
+                holds.open()
+                await mayEnd.wait()
+            }
+            let first = OrderBook.DueWalk()
+            let second = OrderBook.DueWalk()
+            async let one = slow.confirmDue(at: holdEnd, chunk: 3, waiting: false, walk: first)
+            await holds.wait()
+            var confirmed = 0
+            while let done = try await books.book.confirmDue(at: holdEnd, chunk: 3, waiting: false, walk: second) {
+                #expect(Set(first.taken).isDisjoint(with: second.taken))
+                #expect(done.priced == second.taken.count)
+                confirmed += done.confirmed
+            }
+            #expect(confirmed == 5)
+            mayEnd.open()
+            #expect(try await one?.confirmed == 3)
+            #expect(try await books.number("SELECT count(*) FROM ledger_entries WHERE kind = 'confirmation'") == 8)
+        }
+    }
+
+    /// What somebody held comes again to who begins anew.
+    @Loop @Test func aWalkThatPassedSomethingOverLeavesItToTheNext() async throws {
+        try await withBooks { books in
+            for number in 0..<3 {
+                try await books.process([
+                    created("o-\(number)"), confirmed("o-\(number)", at: orderTime + Int64(number) * 1000),
+                ])
+            }
+            let (holds, mayEnd) = (Gate(), Gate())
+            let oldest = try created("o-0").orderID
+            async let holder: Void = books.pool.transaction { transaction in
+                let hold = PostgresStatement("test_hold", "SELECT id FROM orders WHERE id = $1 FOR UPDATE")
+                _ = try await transaction.execute(hold, [.uuid(oldest)])
+                holds.open()
+                await mayEnd.wait()
+            }
+            await holds.wait()
+            let later = instant(holdEnd.rawValue + 10_000)
+            let walk = OrderBook.DueWalk()
+            #expect(try await books.book.confirmDue(at: later, chunk: 10, waiting: false, walk: walk)?.confirmed == 2)
+            mayEnd.open()
+            try await holder
+            #expect(try await books.book.confirmDue(at: later, chunk: 10, waiting: false, walk: walk) == nil)
+            #expect(
+                try await books.book.confirmDue(at: later, chunk: 10, waiting: true, walk: walk)?.confirmed == 1)
+        }
+    }
+
+    /// The target is a function of the facts and of what is frozen: where both are as they were, nothing is computed again,
+    /// and the order's row is not written.
+    @Loop @Test func anOrderWithoutNewFactsKeepsItsRowAndItsTrace() async throws {
+        try await withBooks { books in
+            try await books.process([created("order-1"), confirmed("order-1")])
+            let row = "SELECT ctid || ' ' || facts_seq || ' ' || catalogue FROM orders"
+            let trace = "SELECT trace::text FROM partner_commissions"
+            let before = try await books.texts(row) + books.texts(trace)
+            #expect(try await books.book.confirmDue(at: holdEnd, chunk: 10, waiting: true)?.confirmed == 1)
+            #expect(try await books.texts(row) + books.texts(trace) == before)
         }
     }
 
