@@ -146,6 +146,12 @@ let package = Package(
                 "Scheduling", "Bookkeeping", "Fleet", "JobQueue", "Ledger", "Postgres", "Redis", "EventLoop", "Core",
             ]),
         tests(
+            "InspectorTests",
+            uses: [
+                "Inspector", "Bookkeeping", "Commissions", "Fleet", "JobQueue", "Ledger", "Webhooks", "Postgres", "Redis",
+                "Crypto", "EventLoop", "Core",
+            ]),
+        tests(
             "NotificationsTests",
             uses: [
                 "Notifications", "Bookkeeping", "HTTPServer", "Fleet", "JobQueue", "Ledger", "Postgres", "Redis",

@@ -9,8 +9,8 @@ enum FleetCommands {
     static let all = [workers, schedules]
 
     static let workers = Command(
-        "workers",
-        "Lists the fleet's processes by their connections to Redis: an idle fleet writes nothing to say it is there."
+        "workers", .fleet, "Lists the fleet's processes, each by its connections to Redis.", examples: ["workers"],
+        details: "An idle fleet writes nothing to say that it is there: who is connected, is there."
     ) { session, _ in
         let reply = try await session.redis().command(["CLIENT", "LIST", "TYPE", "normal"])
         var processes: [String: Presence] = [:]
@@ -19,24 +19,32 @@ enum FleetCommands {
             guard client.name.hasPrefix("tributary-"), !client.name.hasPrefix("tributary-inspector") else { continue }
             processes[client.name, default: Presence("")].join(client)
         }
-        let rows = processes.sorted { $0.key < $1.key }.map { name, presence in
+        var listing = Listing(
+            "processes",
             [
-                name, "\(presence.connections)", "\(presence.ageSeconds) s", "\(presence.idleSeconds) s",
-                presence.lastCommand,
+                .init("process", "process"), .init("connections", "connections", isRight: true),
+                .init("connectedSeconds", "connected for", isRight: true),
+                .init("quietSeconds", "quiet for", isRight: true), .init("lastCommand", "last command"),
+            ], whenEmpty: "No process of the fleet is connected to this Redis.")
+        listing.rows = processes.sorted { $0.key < $1.key }.map { name, presence in
+            [
+                .init(name), .init(Int64(presence.connections)),
+                .init("\(Duration.seconds(presence.ageSeconds).words)", JSON(integer: presence.ageSeconds)),
+                .init("\(Duration.seconds(presence.idleSeconds).words)", JSON(integer: presence.idleSeconds)),
+                .init(presence.lastCommand),
             ]
         }
-        return table(rows, ["process", "connections", "connected", "quiet", "last command"])
+        return listing.answer
     }
 
     static let schedules = Command(
-        "schedules", "Lists schedules with their last and their next slots, in UTC.", usage: "[--next 3]",
-        examples: ["schedules", "schedules --next 5"], options: ["next"]
+        "schedules", .fleet, "Lists schedules with their last and their next slots, in UTC.",
+        options: [.value("next", "NUMBER", "how many slots to come, 1 to 100; 3 by default")],
+        examples: ["schedules", "schedules --next 5"]
     ) { session, arguments in
-        guard let count = Int(arguments.optional("next") ?? "3"), (1...100).contains(count) else {
-            throw Arguments.Usage(description: "--next needs a number from 1 to 100")
-        }
+        let count = try arguments.integer("next", or: 3, in: 1...100)
         let book = SlotBook(pool: try await session.postgres())
-        var lines: [String] = []
+        var page = Page()
         var json: [JSON] = []
         for schedule in try Schedule.embedded() {
             let standing = try await book.standing(of: schedule)
@@ -46,8 +54,12 @@ enum FleetCommands {
                 next.append(slot)
                 from = slot.instant
             }
-            lines.append("\(schedule.name)  \(schedule.zoneName)  last seen or fired \(standing.last.rfc3339)")
-            lines += next.map { "  next \($0.instant.rfc3339)  for \($0.date)" }
+            page.heading("\(schedule.name, .bold)  \(schedule.zoneName)")
+            page.add("  last   \(standing.last.shown)  fired, or seen for the first time")
+            page.add(
+                next.map {
+                    "  next   \($0.instant.shown)  for \($0.date)  \($0.instant.relative(to: standing.clock), .dim)"
+                })
             json.append([
                 "name": .string(schedule.name), "timeZone": .string(schedule.zoneName),
                 "lastSlot": .string(standing.last.rfc3339),
@@ -55,7 +67,7 @@ enum FleetCommands {
                     next.map { ["instant": .string($0.instant.rfc3339), "date": .string($0.date.description)] }),
             ])
         }
-        return Answer(["schedules": .array(json)], lines)
+        return Answer(["schedules": .array(json)], page)
     }
 }
 

@@ -1,82 +1,148 @@
 import Core
 import EventLoop
-import Fleet
-import Glibc
+package import Fleet
 import JobQueue
 import Ledger
 import Postgres
 import Redis
 import Telemetry
 
-/// The program `tributary`: finds the command, runs it, prints its answer, and says by its exit code how it went.
+/// The program `tributary`: finds the command, runs it, shows its answer, and says by its exit code how it went.
 package enum Inspector {
     /// Every command, in the order of `--help`.
-    static let commands =
-        SetupCommands.all + DirectoryCommands.all + OrderCommands.all + MoneyCommands.all + QueueCommands.all
-        + WorkCommands.all + FleetCommands.all
+    static let commands: [Command] =
+        SetupCommands.all + PartnerCommands.all + AccessCommands.all + OrderCommands.all + MoneyCommands.all
+        + QueueCommands.all + JobCommands.all + DeadLetterCommands.all + WorkCommands.all + FleetCommands.all
+        + [Completion.command]
 
-    /// A store did not answer.
-    private static let unreachable: Int32 = 69
+    /// Runs the command that `words` name.
+    ///
+    /// - Parameter configuration: read when the command needs it, once; that of the process's environment by default.
+    @Loop package static func run(
+        _ words: [String], on console: Console = .standard,
+        configuration: @escaping () throws -> FleetConfiguration = { try FleetConfiguration.load() }
+    ) async -> ExitStatus {
+        console.isColourless = words.contains("--no-color")
+        // A store that is away is told once, by the command's own error.
+        Log.level = .error
+        do {
+            return try await answer(words, console, configuration)
+        } catch {
+            // Nobody reads any more, and what was to be done is done.
+            return .ok
+        }
+    }
 
-    /// Runs the command that `words` name; answers the exit code: 0 good, 1 refused or not as it should be, 64 usage,
-    /// 69 a store is unreachable, 78 configuration.
-    @Loop package static func run(_ words: [String]) async -> Int32 {
-        guard let first = words.first, first != "--help", first != "help" else {
-            write(overview, to: .stdout)
-            return words.isEmpty ? ExitCode.usage.rawValue : 0
+    @Loop private static func answer(
+        _ words: [String], _ console: Console, _ configuration: @escaping () throws -> FleetConfiguration
+    ) async throws -> ExitStatus {
+        let spoken = words.filter { !["--no-color", "--json"].contains($0) }
+        guard let first = spoken.first, !["--help", "-h", "help"].contains(first) else {
+            return try await help(Array(spoken.dropFirst()), isAsked: !spoken.isEmpty, console)
         }
         guard let (command, rest) = find(words) else {
-            write(
-                "tributary: there is no command \(words.prefix(2).joined(separator: " ")); see tributary --help",
-                to: .stderr)
-            return ExitCode.usage.rawValue
+            try await console.show(["tributary: \(unknown(spoken))"], on: .errors)
+            return .usage
         }
         let arguments: Arguments
         do {
-            arguments = try Arguments(rest, options: command.options, flags: command.flags)
+            arguments = try Arguments(rest, for: command)
         } catch {
-            return usage(command, error.description)
+            return try await usage(command, error, console)
         }
         if arguments.has("help") {
-            write(command.help, to: .stdout)
-            return 0
+            try await console.show(Help.page(of: command))
+            return .ok
         }
-        return await run(command, arguments)
+        let session = Session(console: console, wantsJSON: arguments.has("json"), load: configuration)
+        do {
+            let status = try await run(command, arguments, session)
+            await session.close()
+            return status
+        } catch {
+            await session.close()
+            return try await report(error, command, arguments, console)
+        }
     }
 
-    @Loop private static func run(_ command: Command, _ arguments: Arguments) async -> Int32 {
-        let configuration: FleetConfiguration
-        do {
-            configuration = try FleetConfiguration.load()
-        } catch {
-            write("\(error)", to: .stderr)
-            return ExitCode.configuration.rawValue
-        }
-        Log.level = .warning
-        let session = Session(configuration)
-        let code: Int32
-        do {
-            let answer = try await command.run(session, arguments)
-            if arguments.has("json") {
-                write(String(decoding: answer.json.serialized(), as: UTF8.self), to: .stdout)
+    @Loop private static func run(
+        _ command: Command, _ arguments: Arguments, _ session: Session
+    ) async throws -> ExitStatus {
+        let answer = try await command.run(session, arguments)
+        if !answer.isWritten {
+            if session.wantsJSON {
+                try await session.console.write(answer.json.text + "\n")
             } else {
-                write(answer.lines.joined(separator: "\n"), to: .stdout)
+                try await session.console.show(answer.page)
             }
-            code = answer.isGood ? 0 : ExitCode.failure.rawValue
-        } catch let error as Arguments.Usage {
-            code = usage(command, error.description)
-        } catch {
-            write("tributary \(command.name): \(error)", to: .stderr)
-            code = isUnreachable(error) ? unreachable : ExitCode.failure.rawValue
         }
-        await session.close()
-        return code
+        return answer.isGood ? .ok : .failed
     }
 
-    private static func isUnreachable(_ error: any Error) -> Bool {
-        (error as? PostgresError)?.isUnreachableStore == true || (error as? RedisError)?.isUnreachableStore == true
-            || (error as? QueueError)?.isUnreachableStore == true
+    /// `tributary help [command]`; without a command the overview, which is an answer when it was asked for.
+    @Loop private static func help(_ words: [String], isAsked: Bool, _ console: Console) async throws -> ExitStatus {
+        guard !words.isEmpty else {
+            let overview = Help.overview(commands)
+            try await console.show(overview, on: isAsked ? .out : .errors)
+            return isAsked ? .ok : .usage
+        }
+        guard let (command, _) = find(words) else {
+            try await console.show(["tributary: \(unknown(words))"], on: .errors)
+            return .usage
+        }
+        try await console.show(Help.page(of: command))
+        return .ok
     }
+
+    // MARK: What went wrong
+
+    @Loop private static func usage(
+        _ command: Command, _ error: Arguments.Usage, _ console: Console
+    ) async throws -> ExitStatus {
+        try await console.show(
+            [
+                "\("tributary \(command.name)", .bold): \(error)", "usage: \(Help.usage(command))",
+                "See `tributary \(command.name) --help`.",
+            ], on: .errors)
+        return .usage
+    }
+
+    @Loop private static func report(
+        _ error: any Error, _ command: Command, _ arguments: Arguments, _ console: Console
+    ) async throws -> ExitStatus {
+        switch error {
+        case let gone as Console.ReaderIsGone: throw gone
+        case let error as Arguments.Usage: return try await usage(command, error, console)
+        case let problems as ConfigurationProblems:
+            try await console.show(
+                problems.description.split(separator: "\n").map { StyledLine(String($0)) }
+                    + ["See docs/configuration.md, or `tributary --help` for where it is read from."], on: .errors)
+            return .configuration
+        default: break
+        }
+        let (status, text) = told(error)
+        try await console.show(["\("tributary \(command.name)", .bold): \(text)"], on: .errors)
+        return status
+    }
+
+    /// The exit code of an error, and what a person can do about it.
+    private static func told(_ error: any Error) -> (ExitStatus, String) {
+        switch error {
+        case let error as MissingSetting: (.configuration, error.description)
+        case let error as PostgresError where error.isUnreachableStore:
+            (.unreachable, "PostgreSQL does not answer (TRIBUTARY_POSTGRES_URL): \(error.message)")
+        case let error as RedisError where error.isUnreachableStore:
+            (.unreachable, "Redis does not answer (TRIBUTARY_REDIS_URL): \(error.message)")
+        case let error as QueueError where error.isUnreachableStore: (.unreachable, error.description)
+        // A table or a schema that is not there.
+        case let error as PostgresError where ["42P01", "3F000", "42703"].contains(error.sqlState):
+            (.failed, "the database has not this program's schema: run `tributary migrate` (\(error.message))")
+        case QueueError.invalid(let reason): (.failed, reason)
+        default: (.failed, "\(error)")
+        }
+    }
+
+    // MARK: Finding a command
 
     /// A command has one or two words.
     static func find(_ words: [String]) -> (Command, [String])? {
@@ -89,34 +155,15 @@ package enum Inspector {
         return nil
     }
 
-    private static func usage(_ command: Command, _ problem: String) -> Int32 {
-        write("tributary \(command.name): \(problem)\n\n\(command.help)", to: .stderr)
-        return ExitCode.usage.rawValue
-    }
-
-    static var overview: String {
-        let width = commands.map(\.name.count).max() ?? 0
-        let rows = commands.map { command in
-            "  \(command.name)\(String(repeating: " ", count: width - command.name.count))  \(command.summary)"
+    private static func unknown(_ words: [String]) -> String {
+        let members = commands.map(\.name).filter { $0.hasPrefix(words[0] + " ") }
+        let second = words.dropFirst().first { !$0.hasPrefix("-") }
+        if !members.isEmpty, second == nil {
+            return "\(words[0]) needs a second word: \(members.map { "`\($0)`" }.joined(separator: ", "))"
         }
-        return
-            "tributary: looks into the fleet and repairs it\n\nusage: tributary <command> [options] [--json] [--help]\n\n"
-            + rows.joined(separator: "\n")
-            + "\n\nIt reads the fleet's configuration: TRIBUTARY_* in the environment, or the file that TRIBUTARY_CONFIG names."
-    }
-
-    private enum Output: Int32 {
-        case stdout = 1
-        case stderr = 2
-    }
-
-    /// The answer is the program's last act, so it may wait for a slow reader.
-    private static func write(_ text: String, to output: Output) {
-        var rest = Array((text + "\n").utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(output.rawValue, $0.baseAddress, $0.count) }
-            guard count > 0 || errno == EINTR else { return }
-            rest = rest.dropFirst(max(0, count))
-        }
+        let typed = ([words[0]] + (second.map { [$0] } ?? [])).joined(separator: " ")
+        let near = nearest(to: typed, among: commands.map(\.name)) ?? nearest(to: words[0], among: commands.map(\.name))
+        let hint = near.map { "did you mean `tributary \($0)`?" } ?? "see `tributary --help`"
+        return "there is no command \(members.isEmpty ? words[0] : typed): \(hint)"
     }
 }

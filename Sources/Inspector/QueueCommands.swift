@@ -2,157 +2,147 @@ import Core
 import EventLoop
 import JobQueue
 
-/// `queues`, `job`, `dead …`, `pause` and `resume`.
+/// `queues`, `pause` and `resume`.
 enum QueueCommands {
-    static let all = [queues, job, deadList, deadRetry, deadDelete, pause, resume]
+    static let all = [queues, pause, resume]
+
+    static let names = QueueName.allCases.map(\.rawValue)
+    static let queueOption = CommandOption.value("queue", "NAME", "of this queue only", choices: names)
+    private static let queueWord = CommandWord("queue", "which one", choices: names)
 
     static let queues = Command(
-        "queues", "Shows each queue: what is ready, scheduled, leased, dead, and how old the oldest ready job is."
-    ) { session, _ in
+        "queues", .queues, "Shows each queue: jobs by state, how long the oldest has waited, and what was done.",
+        options: [.value("rates", "SECONDS", "count for so long, 1 to 60, and show jobs a second")],
+        examples: ["queues", "queues --rates 5", "queues --json | jq '.queues[] | select(.dead > 0)'"],
+        details: """
+            Oldest is the time since the next ready job was enqueued; for a retried one that is long ago. Completed, failed \
+            and died count since Redis has the data.
+            """
+    ) { session, arguments in
         let queue = try await session.queue()
-        var rows: [[String]] = []
-        var json: [JSON] = []
-        for name in QueueName.allCases {
-            let stats = try await queue.stats(name)
-            let sum = stats.sum
-            json.append([
-                "queue": .string(name.rawValue), "ready": JSON(integer: sum.ready + sum.suspects),
-                "scheduled": JSON(integer: sum.scheduled), "leased": JSON(integer: sum.leased),
-                "dead": JSON(integer: sum.dead), "paused": .bool(stats.isPaused),
-                "oldestReadyMs": sum.oldestReadyAge.map { JSON(integer: $0.milliseconds) } ?? .null,
-                "completedTotal": JSON(integer: sum.completedTotal), "failedTotal": JSON(integer: sum.failedTotal),
-            ])
-            rows.append([
-                name.rawValue + (stats.isPaused ? " (paused)" : ""), "\(sum.ready + sum.suspects)", "\(sum.scheduled)",
-                "\(sum.leased)", "\(sum.dead)", sum.oldestReadyAge.map { "\($0.milliseconds) ms" } ?? "-",
-                "\(sum.completedTotal)",
-            ])
+        var depths = try await QueueCommands.depths(queue)
+        if arguments.optional("rates") != nil {
+            let seconds = try arguments.integer("rates", or: 1, in: 1...60)
+            try await Loop.sleep(for: .seconds(seconds))
+            let later = try await QueueCommands.depths(queue)
+            for index in later.indices {
+                let before = depths[index].stats.sum
+                depths[index] = later[index]
+                depths[index].rates = Rates(from: before, to: later[index].stats.sum, seconds: Int64(seconds))
+            }
         }
-        let shown = table(rows, ["queue", "ready", "scheduled", "leased", "dead", "oldest", "completed"])
-        return Answer(["queues": .array(json)], shown.lines)
+        return answer(depths)
     }
 
-    static let job = Command(
-        "job", "Shows one job with its payload and the history of its failures.", usage: "<job id>"
-    ) {
-        session, arguments in
-        let id = try arguments.word(0, "job id")
-        let queue = try await session.queue()
-        for name in QueueName.allCases {
-            if let job = try await queue.find(id, in: name) { return show(job) }
-        }
-        throw Refusal("no queue holds a job \(id); a completed one leaves its trace in PostgreSQL only")
+    private struct Depth {
+        let name: QueueName
+        let stats: QueueStats
+        var rates: Rates?
+
+        var ready: Int { stats.sum.ready + stats.sum.suspects }
     }
 
-    private static func show(_ job: StoredJob) -> Answer {
-        var lines = [
-            "\(job.id)  \(job.kind)  in \(job.queue.rawValue), shard \(job.shard)",
-            "  state \(job.state.rawValue), failed \(job.attempt) of \(job.maxAttempts), crashes \(job.crashes)",
+    /// Jobs a second, in tenths.
+    private struct Rates {
+        let completed: Int64
+        let failed: Int64
+
+        init(from before: QueueStats.Counts, to after: QueueStats.Counts, seconds: Int64) {
+            completed = Int64(max(0, after.completedTotal - before.completedTotal)) * 10 / seconds
+            failed = Int64(max(0, after.failedTotal - before.failedTotal)) * 10 / seconds
+        }
+
+        static func shown(_ tenths: Int64) -> String { "\((tenths / 10).grouped).\(tenths % 10)" }
+
+        static func json(_ tenths: Int64) -> JSON {
+            JSONNumber(shown(tenths).replacing(",", with: "")).map(JSON.number) ?? .null
+        }
+    }
+
+    @Loop private static func depths(_ queue: JobQueue) async throws -> [Depth] {
+        var depths: [Depth] = []
+        for name in QueueName.allCases { depths.append(Depth(name: name, stats: try await queue.stats(name))) }
+        return depths
+    }
+
+    private static func answer(_ depths: [Depth]) -> Answer {
+        let hasRates = depths.contains { $0.rates != nil }
+        let headings =
+            ["ready", "scheduled", "leased", "dead", "oldest", "completed", "failed", "died"]
+            + (hasRates ? ["completed/s", "failed/s"] : [])
+        var table = Table(
+            columns: [.init(heading: "queue")] + headings.map { .init(heading: $0, isRight: true) }
+                + [.init(heading: "")])
+        for depth in depths { table.rows.append(row(depth, hasRates)) }
+        var page = Page()
+        page.add(table)
+        let dead = depths.reduce(0) { $0 + $1.stats.sum.dead }
+        if dead > 0 { page.add(["", "\(dead.counted("dead letter")): see `tributary dead list`."]) }
+        for depth in depths where depth.stats.isPaused {
+            page.add("\(depth.name.rawValue) is paused: `tributary resume \(depth.name.rawValue)` lets it work again.")
+        }
+        return Answer(["queues": .array(depths.map(json))], page)
+    }
+
+    private static func row(_ depth: Depth, _ hasRates: Bool) -> [StyledLine] {
+        let sum = depth.stats.sum
+        func count(_ number: Int, _ style: TextStyle = .plain) -> StyledLine {
+            StyledLine(number.grouped, number == 0 ? .dim : style)
+        }
+        var cells: [StyledLine] = [
+            "\(depth.name.rawValue, .bold)", count(depth.ready), count(sum.scheduled), count(sum.leased),
+            count(sum.dead, .bad), "\(sum.oldestReadyAge?.words ?? "-")", count(sum.completedTotal),
+            count(sum.failedTotal), count(sum.diedTotal),
         ]
-        if let dueAt = job.dueAt { lines.append("  due \(dueAt.rfc3339)") }
-        lines.append("  payload \(String(decoding: job.payload.prefix(2000), as: UTF8.self))")
-        for failure in job.failures {
-            lines.append("  \(failure.at.rfc3339)  attempt \(failure.attempt)  \(failure.message)")
+        if hasRates {
+            cells.append("\(Rates.shown(depth.rates?.completed ?? 0))")
+            cells.append("\(Rates.shown(depth.rates?.failed ?? 0))")
         }
-        return Answer(json(job), lines)
+        var notes: [String] = depth.stats.isPaused ? ["paused"] : []
+        if sum.expiredTotal > 0 { notes.append("\(sum.expiredTotal.grouped) expired") }
+        if sum.heldBack > 0 { notes.append("\(sum.heldBack.grouped) held back by their order keys") }
+        if sum.suspects > 0 { notes.append("\(sum.suspects) of the ready wait to run alone") }
+        return cells + [StyledLine(notes.joined(separator: ", "), .notice)]
     }
 
-    private static func json(_ job: StoredJob) -> JSON {
-        [
-            "id": .string(job.id), "queue": .string(job.queue.rawValue), "shard": JSON(integer: job.shard),
-            "kind": .string(job.kind), "state": .string(job.state.rawValue), "attempt": JSON(integer: job.attempt),
-            "maxAttempts": JSON(integer: job.maxAttempts), "crashes": JSON(integer: job.crashes),
-            "payload": .string(String(decoding: job.payload, as: UTF8.self)),
-            "failures": .array(
-                job.failures.map {
-                    [
-                        "at": .string($0.at.rfc3339), "attempt": JSON(integer: $0.attempt),
-                        "message": .string($0.message),
-                    ]
-                }),
+    private static func json(_ depth: Depth) -> JSON {
+        let sum = depth.stats.sum
+        var members: [(String, JSON)] = [
+            ("queue", .string(depth.name.rawValue)), ("ready", JSON(integer: depth.ready)),
+            ("alone", JSON(integer: sum.suspects)), ("heldBack", JSON(integer: sum.heldBack)),
+            ("scheduled", JSON(integer: sum.scheduled)),
+            ("leased", JSON(integer: sum.leased)), ("dead", JSON(integer: sum.dead)),
+            ("paused", .bool(depth.stats.isPaused)),
+            ("oldestReadyMs", sum.oldestReadyAge.map { JSON(integer: $0.milliseconds) } ?? .null),
+            ("completedTotal", JSON(integer: sum.completedTotal)), ("failedTotal", JSON(integer: sum.failedTotal)),
+            ("diedTotal", JSON(integer: sum.diedTotal)), ("expiredTotal", JSON(integer: sum.expiredTotal)),
+            ("cancelledTotal", JSON(integer: sum.cancelledTotal)),
+            ("kept", JSON(integer: sum.kept)),
         ]
+        if let rates = depth.rates {
+            members += [
+                ("completedPerSecond", Rates.json(rates.completed)), ("failedPerSecond", Rates.json(rates.failed)),
+            ]
+        }
+        return .object(JSONObject(members))
     }
 
-    static let deadList = Command(
-        "dead list", "Lists dead letters with their last failure.", usage: "[--queue NAME] [--limit 100]",
-        options: ["queue", "limit"]
+    static let pause = Command(
+        "pause", .queues, "Stops leasing from a queue; what runs goes on, and enqueuing too.", words: [queueWord],
+        examples: ["pause webhooks"]
     ) { session, arguments in
-        let dead = try await deadLetters(session, arguments, limit: Int(arguments.optional("limit") ?? "100") ?? 100)
-        let rows = dead.map {
-            [$0.queue.rawValue, $0.id, $0.kind, $0.diedAt?.rfc3339 ?? "-", $0.failures.last?.message ?? "-"]
-        }
+        let name = arguments.word(0)
+        if let queue = QueueName(rawValue: name) { try await session.queue().pause(queue) }
         return Answer(
-            ["jobs": .array(dead.map(json))], table(rows, ["queue", "id", "kind", "died", "last failure"]).lines)
+            ["queue": .string(name), "paused": true],
+            ["\(name, .bold) is \("paused", .notice). `tributary resume \(name)` lets it work again."])
     }
 
-    static let deadRetry = Command(
-        "dead retry", "Puts dead letters back to work: one by id, or all of a queue.",
-        usage: "[<job id>] [--queue NAME] [--dry-run]", options: ["queue"], flags: ["dry-run"]
+    static let resume = Command(
+        "resume", .queues, "Lets a paused queue work again.", words: [queueWord], examples: ["resume webhooks"]
     ) { session, arguments in
-        try await move(session, arguments, "retried") { try await $0.redrive($1) }
-    }
-
-    static let deadDelete = Command(
-        "dead delete", "Deletes dead letters: one by id, or all of a queue.",
-        usage: "[<job id>] [--queue NAME] [--dry-run]", options: ["queue"], flags: ["dry-run"]
-    ) { session, arguments in
-        try await move(session, arguments, "deleted") { try await $0.delete($1) }
-    }
-
-    @Loop private static func move(
-        _ session: Session, _ arguments: Arguments, _ word: String,
-        _ action: @Loop (JobQueue, [StoredJob]) async throws -> Int
-    ) async throws -> Answer {
-        guard !arguments.positional.isEmpty || arguments.optional("queue") != nil else {
-            throw Arguments.Usage(description: "name a job, or a queue by --queue")
-        }
-        var jobs = try await deadLetters(session, arguments, limit: .max)
-        if let id = arguments.positional.first { jobs = jobs.filter { $0.id == id } }
-        let count = arguments.has("dry-run") ? jobs.count : try await action(try await session.queue(), jobs)
-        return Answer(
-            ["count": JSON(integer: count), "dryRun": .bool(arguments.has("dry-run"))],
-            [arguments.has("dry-run") ? "\(count) jobs would be \(word)." : "\(count) jobs were \(word)."])
-    }
-
-    @Loop private static func deadLetters(
-        _ session: Session, _ arguments: Arguments, limit: Int
-    ) async throws -> [StoredJob] {
-        let queue = try await session.queue()
-        var jobs: [StoredJob] = []
-        for name in try names(arguments) {
-            var cursor: DeadLetterCursor?
-            repeat {
-                let page = try await queue.deadLetters(name, after: cursor, limit: 100)
-                jobs += page.jobs
-                cursor = page.next
-            } while cursor != nil && jobs.count < limit
-        }
-        return Array(jobs.prefix(limit))
-    }
-
-    private static func names(_ arguments: Arguments) throws -> [QueueName] {
-        guard let word = arguments.optional("queue") else { return QueueName.allCases }
-        return [try name(word)]
-    }
-
-    private static func name(_ word: String) throws -> QueueName {
-        guard let name = QueueName(rawValue: word) else {
-            let all = QueueName.allCases.map(\.rawValue).joined(separator: ", ")
-            throw Arguments.Usage(description: "there is no queue \(word): one of \(all)")
-        }
-        return name
-    }
-
-    static let pause = Command("pause", "Stops leasing from a queue; enqueuing goes on.", usage: "<queue>") {
-        session, arguments in
-        let name = try name(try arguments.word(0, "queue"))
-        try await session.queue().pause(name)
-        return Answer(["queue": .string(name.rawValue), "paused": true], ["\(name.rawValue) is paused."])
-    }
-
-    static let resume = Command("resume", "Lets a paused queue work again.", usage: "<queue>") { session, arguments in
-        let name = try name(try arguments.word(0, "queue"))
-        try await session.queue().resume(name)
-        return Answer(["queue": .string(name.rawValue), "paused": false], ["\(name.rawValue) works again."])
+        let name = arguments.word(0)
+        if let queue = QueueName(rawValue: name) { try await session.queue().resume(queue) }
+        return Answer(["queue": .string(name), "paused": false], ["\(name, .bold) works again."])
     }
 }

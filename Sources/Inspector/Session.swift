@@ -1,6 +1,6 @@
 import Core
-package import EventLoop
-package import Fleet
+import EventLoop
+import Fleet
 import Ingest
 import JobQueue
 import Ledger
@@ -8,21 +8,38 @@ import Postgres
 import Redis
 import Webhooks
 
-/// What commands work with: the configuration, and connections that are made when a command first needs them.
+/// What commands work with: the console, the configuration, and connections that are made when a command first needs them.
 @Loop
-package final class Session {
-    let configuration: FleetConfiguration
+final class Session {
+    let console: Console
+    /// Whether a program reads the answer.
+    let wantsJSON: Bool
+    private let load: () throws -> FleetConfiguration
+    private var loaded: FleetConfiguration?
     private var openPool: PostgresPool?
     private var openRedis: RedisConnection?
 
-    package init(_ configuration: FleetConfiguration) { self.configuration = configuration }
+    init(console: Console, wantsJSON: Bool, load: @escaping () throws -> FleetConfiguration) {
+        self.console = console
+        self.wantsJSON = wantsJSON
+        self.load = load
+    }
 
-    nonisolated private static let patience: Duration = .seconds(5)
+    /// How long a store may take to be reached: a person waits for it.
+    nonisolated private static let patience: Duration = .seconds(3)
+
+    /// - Throws: `ConfigurationProblems`, all at one go.
+    func configuration() throws -> FleetConfiguration {
+        if let loaded { return loaded }
+        let configuration = try load()
+        loaded = configuration
+        return configuration
+    }
 
     func postgres() async throws -> PostgresPool {
         if let openPool { return openPool }
-        guard var settings = configuration.postgres else {
-            throw Refusal("TRIBUTARY_POSTGRES_URL is not set: name the fleet's database")
+        guard var settings = try configuration().postgres else {
+            throw MissingSetting("TRIBUTARY_POSTGRES_URL", "name the fleet's database")
         }
         settings.poolSize = 1
         settings.applicationName = "tributary-inspector"
@@ -33,9 +50,14 @@ package final class Session {
         return pool
     }
 
+    /// `nil` when the configuration names no database: for what PostgreSQL may add, but need not.
+    func postgresIfConfigured() async throws -> PostgresPool? {
+        try configuration().postgres == nil ? nil : try await postgres()
+    }
+
     func redis() async throws -> RedisConnection {
         if let openRedis { return openRedis }
-        let connection = RedisConnection(configuration.redis, purpose: "inspector")
+        let connection = RedisConnection(try configuration().redis, purpose: "inspector")
         connection.start()
         openRedis = connection
         try await connection.waitUntilReady(within: Self.patience)
@@ -43,27 +65,29 @@ package final class Session {
     }
 
     func queue() async throws -> JobQueue {
-        JobQueue(connection: try await redis(), configuration: configuration.queue)
+        JobQueue(connection: try await redis(), configuration: try configuration().queue)
     }
 
     func book() async throws -> OrderBook { OrderBook(pool: try await postgres()) }
 
     func masterKey() throws -> Secret<[UInt8]> {
-        guard let key = configuration.masterKey else {
-            throw Refusal("TRIBUTARY_MASTER_KEY is not set: secrets are sealed under it")
+        guard let key = try configuration().masterKey else {
+            throw MissingSetting("TRIBUTARY_MASTER_KEY", "secrets are sealed under it")
         }
         return key
     }
 
-    func sealer() throws -> SecretSealer { SecretSealer(key: try masterKey(), keyID: configuration.masterKeyID) }
+    func sealer() throws -> SecretSealer {
+        SecretSealer(key: try masterKey(), keyID: try configuration().masterKeyID)
+    }
 
     /// Tells the ingest of a changed key, partner or hook.
     func publishDirectory() async throws {
         try await DirectoryPublisher.publish(
-            try await postgres(), try await redis(), prefix: configuration.queue.prefix)
+            try await postgres(), try await redis(), prefix: try configuration().queue.prefix)
     }
 
-    package func close() async {
+    func close() async {
         openRedis?.close()
         await openPool?.close()
     }

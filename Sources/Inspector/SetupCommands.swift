@@ -9,60 +9,75 @@ enum SetupCommands {
     static let all = [migrate, seed]
 
     static let migrate = Command(
-        "migrate", "Brings the database's schema to this program's, or shows where it stands.",
-        usage: "[--to NUMBER] [--status]",
-        examples: ["migrate", "migrate --status", "migrate --to 0     # drops everything"], options: ["to"],
-        flags: ["status"]
+        "migrate", .setup, "Brings the database's schema to this program's, or shows where it stands.",
+        options: [
+            .value("to", "NUMBER", "up or down to this migration; 0 drops everything"),
+            .flag("status", "only show which migrations are applied"),
+        ],
+        examples: ["migrate", "migrate --status", "migrate --to 0     # drops everything"]
     ) { session, arguments in
         let migrator = Migrator(pool: try await session.postgres())
-        if arguments.has("status") {
-            let status = try await migrator.status()
-            return Answer(
-                [
-                    "migrations": .array(
-                        status.map {
-                            [
-                                "number": JSON(integer: $0.number), "name": .string($0.name),
-                                "applied": .bool($0.isApplied),
-                            ]
-                        })
-                ],
-                status.map { "\($0.isApplied ? "applied" : "pending")  \($0.number)  \($0.name)" })
-        }
+        if arguments.has("status") { return try await status(migrator) }
         var number = Migrator.schemaNumber
         if let text = arguments.optional("to") {
-            guard let value = Int64(text) else { throw Arguments.Usage(description: "--to needs a number") }
+            guard let value = Int64(text), value >= 0 else { throw Arguments.Usage("--to needs a number, 0 or more") }
             number = value
         }
         let done = try await migrator.migrate(to: number)
         return Answer(
             ["done": .array(done.map { .string($0) }), "schema": JSON(integer: number)],
-            done.isEmpty ? ["Nothing to do: the schema is at \(number)."] : done)
+            done.isEmpty
+                ? ["Nothing to do: the schema is at \(number)."]
+                : done.map { StyledLine($0) } + ["The schema is at \(number)."])
+    }
+
+    @Loop private static func status(_ migrator: Migrator) async throws -> Answer {
+        var listing = Listing(
+            "migrations",
+            [
+                .init("number", "number", isRight: true), .init("name", "name"), .init("applied", "applied"),
+            ], whenEmpty: "This program has no migrations.")
+        listing.rows = try await migrator.status().map { status in
+            [.init(status.number), .init(status.name), .init(status.isApplied)]
+        }
+        return listing.answer
     }
 
     static let seed = Command(
-        "seed", "Saves the six commission policies of a year; those that are there already stay.",
-        usage: "[--year YEAR] [--programme ID]", examples: ["seed", "seed --year 2026"], options: ["year", "programme"]
+        "seed", .setup, "Saves the six commission policies of a year; those that are there already stay.",
+        options: [
+            .value("year", "YEAR", "2000 to 9998; this year by default"), PartnerCommands.programmeOption,
+        ], examples: ["seed", "seed --year 2026"]
     ) { session, arguments in
         let year = try year(arguments)
-        let programme = arguments.optional("programme") ?? "default"
+        let programme = PartnerCommands.programme(arguments)
         let pool = try await session.postgres()
-        var lines: [String] = []
+        guard try await PartnerCommands.exists(programme: programme, pool) else {
+            throw Refusal("there is no programme \(programme)")
+        }
+        var page = Page(["Commission policies of \(year)"])
+        var table = Table(
+            columns: [Table.Column(heading: ""), Table.Column(heading: ""), Table.Column(heading: "")], indent: 2,
+            hasHeadings: false)
         var saved: [JSON] = []
         for policy in SeedPolicy.all {
             let rows = try await pool.query(insertPolicy, policy.values(programme: programme, year: year))
+            let isNew = rows.affectedRows == 1
             let code = policy.code(year)
-            saved.append(["policyCode": .string(code), "saved": .bool(rows.affectedRows == 1)])
-            lines.append("\(rows.affectedRows == 1 ? "saved" : "there ") \(code): \(policy.percent) %\(policy.note)")
+            saved.append(["policyCode": .string(code), "saved": .bool(isNew)])
+            table.rows.append([
+                StyledLine(isNew ? "saved" : "there", isNew ? .good : .dim), "\(code)",
+                "\(policy.percent) %\(policy.note)",
+            ])
         }
-        return Answer(
-            ["year": JSON(integer: year), "policies": .array(saved)], ["Commission policies of \(year)"] + lines)
+        page.add(table)
+        return Answer(["year": JSON(integer: year), "policies": .array(saved)], page)
     }
 
     private static func year(_ arguments: Arguments) throws -> Int {
         guard let text = arguments.optional("year") else { return Int(CivilDate(utc: Loop.wallClock).year) }
         guard let year = Int(text), (2000...9998).contains(year) else {
-            throw Arguments.Usage(description: "--year needs a year from 2000 to 9998")
+            throw Arguments.Usage("--year needs a year from 2000 to 9998")
         }
         return year
     }

@@ -40,6 +40,8 @@ package enum QueueLimits {
     static let workerNameBytesMax = 80
     /// Dead letters of one page or one redrive script.
     package static let deadLettersPageMax = 200
+    /// Bytes of the records of one look of a scan: beyond it the look ends early.
+    static let scanBytesMax = 256 << 10
 
     /// Whether a text is made of the letters that ids and keys are made of.
     static func isName(_ text: String) -> Bool {

@@ -24,6 +24,7 @@ enum QueueScript {
     static let pause = make("pause")
     static let stats = make("stats")
     static let find = make("find")
+    static let scan = make("scan")
     static let dead = make("dead")
     static let redrive = make("redrive")
     static let discard = make("discard")

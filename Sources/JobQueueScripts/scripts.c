@@ -90,6 +90,9 @@ static const unsigned char pause_lua[] = {
 static const unsigned char redrive_lua[] = {
 #embed "operations/redrive.lua"
 };
+static const unsigned char scan_lua[] = {
+#embed "operations/scan.lua"
+};
 static const unsigned char settle_lua[] = {
 #embed "operations/settle.lua"
 };
@@ -130,6 +133,7 @@ static const JobQueueScriptFile files[] = {
     {"notes_of", notes_of_lua, sizeof notes_of_lua},
     {"pause", pause_lua, sizeof pause_lua},
     {"redrive", redrive_lua, sizeof redrive_lua},
+    {"scan", scan_lua, sizeof scan_lua},
     {"settle", settle_lua, sizeof settle_lua},
     {"stats", stats_lua, sizeof stats_lua},
     {"tick", tick_lua, sizeof tick_lua},

@@ -1,0 +1,130 @@
+import Bookkeeping
+import Core
+import EventLoop
+import JobQueue
+import Ledger
+import Testing
+
+@testable import Inspector
+
+/// `jobs` and `job`.
+struct JobCommandTests {
+    init() { Loop.startThread() }
+
+    @Loop @Test func jobsAreFoundByWhatIsAskedFor() async throws {
+        try await InspectorFixture.run(isMigrated: false) { tributary in
+            try await tributary.addDead([.test("dead-1"), .test("dead-2", kind: "other.v1")]) { "broken: \($0)" }
+            _ = try await tributary.queue.enqueue([
+                .test("ready-1"), .test("later-1", delay: .seconds(600)), .test("hook-1", .webhooks),
+            ])
+            for (words, ids) in [
+                ([], ["dead-1", "dead-2", "hook-1", "later-1", "ready-1"]), (["--queue", "webhooks"], ["hook-1"]),
+                (["--state", "scheduled"], ["later-1"]), (["--state", "dead"], ["dead-1", "dead-2"]),
+                (["--kind", "other.v1"], ["dead-2"]), (["--error", "broken: dead-1"], ["dead-1"]),
+                (["--id-prefix", "dead"], ["dead-1", "dead-2"]), (["--since", "1h", "--until", "1h"], []),
+                (["--since", "1h", "--state", "ready"], ["hook-1", "ready-1"]), (["--state", "leased"], []),
+            ] as [([String], [String])] {
+                let run = try await InspectorFixture.tributary(["jobs", "--json"] + words, tributary.environment)
+                #expect(run.status == .ok)
+                let found = try run.json["jobs"]?.array?.compactMap { $0["id"]?.string }.sorted()
+                #expect(found == ids, "\(words)")
+                #expect(try run.json["cursor"] == .null)
+            }
+            let run = try await tributary("jobs", "--state", "dead")
+            #expect(run.lines[0].hasPrefix("queue   state  id      kind      failed  when"))
+            #expect(run.out.contains("broken: dead-1") && run.out.contains("2 jobs looked at, 2 shown; that is all."))
+        }
+    }
+
+    @Loop @Test func aSearchIsBoundedAndGoesOn() async throws {
+        try await InspectorFixture.run(isMigrated: false) { tributary in
+            _ = try await tributary.queue.enqueue((0..<100).map { .test("job-\($0)") })
+            var ids: [String] = []
+            var words = ["jobs", "--json", "--limit", "30"]
+            var runs = 0
+            while true {
+                let json = try await InspectorFixture.tributary(words, tributary.environment).json
+                let found = json["jobs"]?.array?.compactMap { $0["id"]?.string } ?? []
+                #expect(found.count <= 30)
+                ids += found
+                runs += 1
+                guard let cursor = json["cursor"]?.string else { break }
+                words = ["jobs", "--json", "--limit", "30", "--cursor", cursor]
+            }
+            #expect(ids.count == 100 && Set(ids).count == 100 && runs == 4)
+            let scanned = try await tributary("jobs", "--kind", "none.v1", "--scan", "40")
+            #expect(scanned.out.hasPrefix("\n40 jobs looked at, 0 shown; there is more."), "\(scanned.out)")
+            #expect(scanned.out.contains("--cursor clicks/"))
+            let foreign = try await tributary("jobs", "--queue", "webhooks", "--cursor", "clicks/0/ready/1/")
+            #expect(foreign.status == .failed && foreign.errors.contains("belongs to another search"))
+        }
+    }
+
+    @Loop @Test func aJobShowsItsPayloadAndHistory() async throws {
+        try await InspectorFixture.run(isMigrated: false) { tributary in
+            let payload =
+                #"{"order":"order-1","lines":[{"id":"1","text":"a long text that makes it longer than a line"}],"é":1}"#
+            _ = try await tributary.queue.enqueue(.test("a", payload: payload, maxAttempts: 3))
+            for error in ["first failure", "second \u{1b}[31mfailure"] {
+                for shard in 0..<4 {
+                    guard
+                        let batch = try await tributary.queue.lease(.clicks, shard: shard, max: 1, mayTakeAlone: true)
+                            .batch
+                    else { continue }
+                    let delay: Duration = error == "first failure" ? .zero : .seconds(600)
+                    _ = try await tributary.queue.retry(batch.jobs[0], after: delay, error: error)
+                }
+            }
+            let run = try await tributary("job", "a", changing: ["TRIBUTARY_POSTGRES_URL": nil])
+            #expect(run.status == .ok && run.lines[0] == "a  scheduled")
+            #expect(run.out.contains("failed 2 of 3 times"))
+            #expect(run.out.contains("  next: in 9 min 5") && run.out.contains("a pause after run 2 failed"))
+            #expect(run.out.contains("run 1  failed  first failure") && run.out.contains(#"second \u{1b}[31mfailure"#))
+            #expect(run.out.contains("  {\n    \"order\": \"order-1\",\n    \"lines\": ["))
+            let json = try await tributary("job", "a", "--json").json["job"]
+            #expect(json?["payload"] == (try JSON.parse(Array(payload.utf8))) && json?["failures"]?.array?.count == 2)
+            #expect(json?["failures"]?[0]?["kind"] == "failed")
+        }
+    }
+
+    @Loop @Test func eachStateSaysWhenItRunsNext() async throws {
+        try await InspectorFixture.run(isMigrated: false) { tributary in
+            let offline: [String: String?] = ["TRIBUTARY_POSTGRES_URL": nil]
+            try await tributary.addDead([.test("dead")])
+            _ = try await tributary.queue.enqueue([.test("ready"), .test("later", delay: .seconds(90))])
+            #expect(
+                try await tributary("job", "ready", changing: offline).out.contains(
+                    "next: as soon as a worker is free\n"))
+            #expect(try await tributary("job", "later", changing: offline).out.contains("it was enqueued with a delay"))
+            #expect(try await tributary("job", "dead", changing: offline).out.contains("`tributary dead retry dead`"))
+            let shard = try #require(try await tributary.queue.find("ready", in: .clicks)?.shard)
+            let batch = try await tributary.queue.lease(.clicks, shard: shard, max: 1, mayTakeAlone: true).batch
+            #expect(batch != nil)
+            #expect(try await tributary("job", "ready", changing: offline).out.contains("next: it runs now, on "))
+        }
+    }
+
+    @Loop @Test func aCompletedJobIsFoundInPostgreSQL() async throws {
+        try await InspectorFixture.run { tributary in
+            try await tributary.addPolicy()
+            try await tributary.addPartner()
+            _ = try await tributary("endpoint", "add", "--partner", "PARTNER001", "--url", "https://ada.example/hooks")
+            let event = try tributary.event(
+                .created, "order-1", ["version": 1, "currency": "KRW", "orderAmount": 5, "referralCode": "PARTNER001"],
+                id: "e-1")
+            let owed = try await tributary.process([event, tributary.event(.confirmed, "order-1")])
+            let stored = try await tributary("job", event.eventID.description, "--json").json
+            #expect(stored["job"] == .null && stored["record"]?["what"] == "event")
+            #expect(stored["record"]?["row"]?["state"] == "applied")
+            let price = try await tributary("job", "price-\(event.orderID)-2")
+            #expect(price.out.contains("is in no queue: it has completed, or was deleted."))
+            #expect(price.out.contains("In PostgreSQL: the order") && price.out.contains("tributary order order-1"))
+            let delivery = try #require(owed.first)
+            let sent = try await tributary("job", "delivery-\(delivery.deliveryID)-0", "--json").json["record"]
+            #expect(sent?["what"] == "delivery" && sent?["row"]?["status"] == "owed")
+            #expect(sent?["row"]?["url"] == "https://ada.example/hooks")
+            let none = try await tributary("job", "price-\(UUID.version7(at: Loop.wallClock))-1")
+            #expect(none.status == .failed && none.errors.contains("no queue holds a job price-"))
+        }
+    }
+}
