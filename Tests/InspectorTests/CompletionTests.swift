@@ -28,7 +28,10 @@ struct CompletionTests {
 
     @Test func bashCompletesOptionsAndTheirValues() async throws {
         #expect(try await bash(["dead", "retry", "--dr"]) == ["--dry-run"])
-        #expect(try await bash(["jobs", "--state", ""]) == ["ready", "leased", "scheduled", "dead", "quarantined", "completed"])
+        #expect(
+            try await bash(["jobs", "--state", ""]) == [
+                "ready", "leased", "scheduled", "dead", "quarantined", "completed",
+            ])
         #expect(try await bash(["jobs", "--queue", "w"]) == ["webhooks"])
         #expect(try await bash(["pause", "n"]) == ["notifications"])
         #expect(try await bash(["schedule", "run", "c"]) == ["commission-confirmation"])
