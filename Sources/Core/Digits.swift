@@ -55,7 +55,7 @@ extension UInt8 {
     }
 
     /// The lower-case hexadecimal digit of a value 0...15.
-    package static func hexadecimalDigit(of value: UInt8) -> UInt8 {
+    @inlinable package static func hexadecimalDigit(of value: UInt8) -> UInt8 {
         value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 }

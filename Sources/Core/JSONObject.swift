@@ -32,7 +32,12 @@ package struct JSONObject: Hashable, Sendable {
     /// Setting a new key appends a member; setting `nil` removes it.
     package subscript(key: String) -> JSON? {
         get {
-            for member in members where member.key == key { return member.value }
+            // Lengths first, and no member is copied to be looked at: an event is asked for a score of names.
+            let length = key.utf8.count
+            for index in members.indices
+            where members[index].key.utf8.count == length && members[index].key == key {
+                return members[index].value
+            }
             return nil
         }
         set {

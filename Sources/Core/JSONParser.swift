@@ -149,7 +149,7 @@ struct JSONParser {
         _ key: String, among members: [JSONObject.Member], keys: inout Set<String>
     ) -> Bool {
         if members.count < comparedMembersMax {
-            for member in members where member.key == key { return true }
+            for index in members.indices where members[index].key == key { return true }
             return false
         }
         if keys.isEmpty { keys = Set(members.map(\.key)) }

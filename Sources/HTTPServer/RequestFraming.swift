@@ -10,7 +10,7 @@ enum RequestFraming {
         var encodings = 0
         var isBad = false
         headers.forEach { name, value in
-            if name.isEmpty || !name.allSatisfy(\.isHTTPToken) { isBad = true }
+            if name.isEmpty || !name.allSatisfy({ $0.isHTTPToken }) { isBad = true }
             switch name.count {
             case 4 where name.isSameHTTPName(as: "host"): hosts += 1
             case 14 where name.isSameHTTPName(as: "content-length"):

@@ -41,6 +41,8 @@ package final class IngestService: FleetService {
         var options = HTTPServerConfiguration()
         options.address = configuration.address
         options.port = configuration.port
+        // Two processes or more may serve one port. With 0, which takes any, there is nothing to share.
+        options.sharesPort = configuration.port != 0
         options.bodyBytesMax = IngestLimits.bodyBytesMax
         server = HTTPServer(options) { [router] request in await router.answer(request) }
         server.onAccess = { [log] access in

@@ -2,6 +2,15 @@ import Core
 import Testing
 
 @Suite struct JSONParsingTests {
+    /// To Swift's strings the Kelvin sign is a K; to JSON they are two names.
+    @Test func membersAreLookedUpByTheirBytes() throws {
+        let object = try #require(try JSON.parse(Array(#"{"\u212a":1,"k\u0065y":3}"#.utf8)).object)
+        #expect(object["K"] == nil)
+        #expect(object["\u{212a}"]?.integer == 1)
+        #expect(object["key"]?.integer == 3)
+        #expect(object["ke"] == nil && object["keys"] == nil && object[""] == nil)
+    }
+
     @Test(
         arguments: [
             ("null", .null), ("true", true), ("false", false), (" \t\r\n1 \n", 1), ("[]", []), ("{}", [:]), ("[ ]", []),

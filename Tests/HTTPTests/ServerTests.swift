@@ -92,6 +92,22 @@ import Testing
 
     @Loop private func peer2Send(_ peer: RawPeer, _ text: String) async { await peer.send(text) }
 
+    @Loop @Test func twoServersMayShareAPort() async throws {
+        let first = try ServerFixture { $0.sharesPort = true }
+        let second = try ServerFixture {
+            $0.port = first.server.port
+            $0.sharesPort = true
+        }
+        // The kernel shares out the connections by a hash, so both get some of many.
+        for number in 0..<100 { #expect(try await first.connect().get("/\(number)").body == "/\(number)") }
+        #expect(first.log.count + second.log.count == 100)
+        #expect(!first.log.isEmpty && !second.log.isEmpty)
+        await first.server.stop(deadline: .seconds(5))
+        // What comes now is the other's alone.
+        #expect(try await second.connect().get("/left").body == "/left")
+        await second.server.stop(deadline: .seconds(5))
+    }
+
     @Loop @Test func oneDotZeroClosesUnlessItAsksOtherwise() async throws {
         let fixture = try ServerFixture()
         let closing = try await fixture.connect()

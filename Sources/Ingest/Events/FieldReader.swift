@@ -22,22 +22,25 @@ struct FieldReader {
     }
 
     /// The member under the first of these names that is there; two that differ are a problem.
-    private mutating func member(_ names: [String]) -> (name: String, value: JSON)? {
-        var found: (name: String, value: JSON)?
-        for name in names {
-            guard let value = object[name], !value.isNull else { continue }
-            if let found {
-                if found.value != value { refuse(name, "contradicts \(found.name): they are two names of one field") }
-            } else {
-                found = (name, value)
-            }
+    private mutating func member(_ name: String, _ otherName: String? = nil) -> (name: String, value: JSON)? {
+        let value = present(name)
+        guard let otherName, let other = present(otherName) else { return value.map { (name, $0) } }
+        guard let value else { return (otherName, other) }
+        if value != other { refuse(otherName, "contradicts \(name): they are two names of one field") }
+        return (name, value)
+    }
+
+    private func present(_ name: String) -> JSON? {
+        switch object[name] {
+        case .some(.null), .none: nil
+        case .some(let value): value
         }
-        return found
     }
 
     /// `nil` when it is absent, empty, or a problem.
-    mutating func text(_ names: String..., bytesMax: Int = IngestLimits.textBytesMax) -> String? {
-        guard let (name, value) = member(names) else { return nil }
+    mutating func text(_ name: String, _ otherName: String? = nil, bytesMax: Int = IngestLimits.textBytesMax) -> String?
+    {
+        guard let (name, value) = member(name, otherName) else { return nil }
         guard let text = value.string else {
             refuse(name, "must be a string")
             return nil
@@ -56,8 +59,8 @@ struct FieldReader {
         return value
     }
 
-    mutating func integer(_ names: String..., in range: ClosedRange<Int64>) -> Int64? {
-        guard let (name, value) = member(names) else { return nil }
+    mutating func integer(_ name: String, _ otherName: String? = nil, in range: ClosedRange<Int64>) -> Int64? {
+        guard let (name, value) = member(name, otherName) else { return nil }
         guard let integer = value.integer else {
             refuse(name, "must be a whole number")
             return nil
@@ -70,14 +73,14 @@ struct FieldReader {
     }
 
     mutating func bool(_ name: String) -> Bool? {
-        guard let (name, value) = member([name]) else { return nil }
+        guard let (name, value) = member(name) else { return nil }
         if value.bool == nil { refuse(name, "must be true or false") }
         return value.bool
     }
 
     /// An amount in major units, a number or a string, as minor units; read exactly.
-    mutating func amount(_ names: String..., in currency: Currency) -> Int64? {
-        guard let (name, value) = member(names) else { return nil }
+    mutating func amount(_ name: String, _ otherName: String? = nil, in currency: Currency) -> Int64? {
+        guard let (name, value) = member(name, otherName) else { return nil }
         guard let token = value.number?.text ?? value.string else {
             refuse(name, "must be an amount in major units: a number or a string")
             return nil
@@ -102,8 +105,8 @@ struct FieldReader {
     }
 
     /// RFC 3339 with an offset.
-    mutating func instant(_ names: String...) -> EpochMilliseconds? {
-        guard let (name, value) = member(names) else { return nil }
+    mutating func instant(_ name: String, _ otherName: String? = nil) -> EpochMilliseconds? {
+        guard let (name, value) = member(name, otherName) else { return nil }
         guard let text = value.string else {
             refuse(name, "must be a string: RFC 3339 with an offset")
             return nil
@@ -115,7 +118,7 @@ struct FieldReader {
 
     /// The objects of an array; what `read` finds wrong in them is taken over.
     mutating func objects<Element>(_ name: String, _ read: (inout FieldReader) -> Element?) -> [Element] {
-        guard let (_, value) = member([name]) else { return [] }
+        guard let (_, value) = member(name) else { return [] }
         guard let elements = value.array else {
             refuse(name, "must be an array")
             return []

@@ -29,15 +29,17 @@ extension IngestDirectory {
 
     /// Looks like a key of ours: only such a one is worth a question to PostgreSQL.
     private static func bearerToken(_ header: String) -> [UInt8]? {
-        let bytes = Array(header.utf8)
-        let scheme = bytes.prefix(7)
-        guard bytes.count > 7 + keyPrefix.count, bytes.count <= 7 + keyBytesMax,
-            scheme.elementsEqual("bearer ".utf8, by: { $0 | 0x20 == $1 | 0x20 })
-        else { return nil }
-        let token = Array(bytes.dropFirst(7))
-        return token.starts(with: keyPrefix) ? token : nil
+        let schemeBytes = 7
+        var header = header
+        return header.withUTF8 { bytes in
+            guard bytes.count > schemeBytes + keyPrefix.utf8.count, bytes.count <= schemeBytes + keyBytesMax,
+                zip(bytes, "bearer ".utf8).allSatisfy({ $0 | 0x20 == $1 | 0x20 }),
+                zip(bytes[schemeBytes...], keyPrefix.utf8).allSatisfy({ $0 == $1 })
+            else { return nil }
+            return Array(bytes[schemeBytes...])
+        }
     }
 
-    private static var keyPrefix: [UInt8] { Array("tk_live_".utf8) }
-    private static var keyBytesMax: Int { 128 }
+    private static let keyPrefix = "tk_live_"
+    private static let keyBytesMax = 128
 }
