@@ -141,6 +141,12 @@ let package = Package(
                 "EventLoop", "Core",
             ]),
         tests(
+            "BookkeepingTests",
+            uses: [
+                "Bookkeeping", "Notifications", "Fleet", "JobQueue", "Ledger", "Postgres", "Redis", "Crypto",
+                "EventLoop", "Core",
+            ]),
+        tests(
             "SchedulingTests",
             uses: [
                 "Scheduling", "Bookkeeping", "Fleet", "JobQueue", "Ledger", "Postgres", "Redis", "EventLoop", "Core",

@@ -73,7 +73,7 @@ package final class ConfirmationHandler: JobHandler {
     }
 
     private func carryOn(_ id: UUID) async throws {
-        guard let run = try await ConfirmationRun(pool: pool).report(id), !run.isFinished else { return }
+        guard let run = try await ConfirmationRun(pool: pool).report(id), run.state == .owed else { return }
         var aside: [UUID] = []
         for waiting in [false, true] {
             // Who waits for locks does so alone: nobody else has anything left.

@@ -12,18 +12,25 @@ package struct ConfirmationRun {
 
     /// What a run did, or has done so far.
     package struct Report: Sendable {
+        /// As `batch_runs.state` says it. A dead run's job ended without success; a redrive makes it owed again.
+        package enum State: String, Sendable { case owed, finished, dead }
+
         package let runID: UUID
         package let businessDate: CivilDate
         package let now: EpochMilliseconds
         /// The database's clock when the run began.
         package let clockAt: EpochMilliseconds
-        package let isFinished: Bool
+        package let state: State
         package let selected: Int64
         package let confirmed: Int64
         package let skipped: JSON
         /// Minor units by currency.
         package let sums: JSON
         package let finishedAt: EpochMilliseconds?
+        /// Why it is dead.
+        package let endReason: String?
+
+        package var isFinished: Bool { state == .finished }
     }
 
     /// The run is refused; the description says why and what to do.
@@ -40,7 +47,7 @@ package struct ConfirmationRun {
     private static let read = PostgresStatement(
         "read_run",
         """
-        SELECT id, business_date, now, clock_at, state = 'finished', selected, confirmed, skipped, sums, finished_at
+        SELECT id, business_date, now, clock_at, state, selected, confirmed, skipped, sums, finished_at, end_reason
         FROM batch_runs WHERE id = $1
         """)
     private static let clock = PostgresStatement("read_clock", "SELECT clock_timestamp()")
@@ -90,10 +97,13 @@ package struct ConfirmationRun {
     }
 
     private static func decode(_ row: PostgresRow) throws -> Report {
-        Report(
+        guard let state = Report.State(rawValue: try row.text(4)) else {
+            throw Refused(description: "the run's state is not known to this program: upgrade it")
+        }
+        return Report(
             runID: try row.uuid(0), businessDate: try row.date(1), now: try row.timestamp(2),
-            clockAt: try row.timestamp(3),
-            isFinished: try row.bool(4), selected: try row.int(5), confirmed: try row.int(6), skipped: try row.json(7),
-            sums: try row.json(8), finishedAt: try row.optionalTimestamp(9))
+            clockAt: try row.timestamp(3), state: state, selected: try row.int(5), confirmed: try row.int(6),
+            skipped: try row.json(7), sums: try row.json(8), finishedAt: try row.optionalTimestamp(9),
+            endReason: try row.optionalText(10))
     }
 }

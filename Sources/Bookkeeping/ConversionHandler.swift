@@ -4,6 +4,7 @@ package import EventLoop
 package import Fleet
 package import JobQueue
 package import Ledger
+package import Notifications
 package import Postgres
 
 /// The conversion worker's work: stores order events and their facts, and forwards orders whose money has to move.
@@ -16,10 +17,13 @@ package final class ConversionHandler: JobHandler {
 
     private let book: OrderBook
     private let pool: PostgresPool
+    private let alerts: OperatorAlerts
 
-    package init(book: OrderBook, pool: PostgresPool) {
+    /// - Parameter channels: where the operators hear of refunds above their order; none by default.
+    package init(book: OrderBook, pool: PostgresPool, channels: [Notification.Channel] = []) {
         self.book = book
         self.pool = pool
+        alerts = OperatorAlerts(pool: pool, channels: channels)
     }
 
     package func handle(_ batch: [LeasedJob]) async throws -> [JobOutcome] {
@@ -46,7 +50,10 @@ package final class ConversionHandler: JobHandler {
             guard let index = jobOf[owed.orderID] else { continue }
             outcomes[index].forward([.pricing(owed)])
         }
-        if let first = envelopes.first { outcomes[first.job].forward(recording.owedDeliveries.map(NewJob.delivery)) }
+        let alerts = try await alerts.overRefunded(recording.overRefunded)
+        if let first = envelopes.first {
+            outcomes[first.job].forward(recording.owedDeliveries.map(NewJob.delivery) + alerts.map(NewJob.notification))
+        }
         return outcomes
     }
 }

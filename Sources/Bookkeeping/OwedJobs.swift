@@ -22,6 +22,25 @@ extension NewJob {
             payload: payload("order", order), shardKey: order)
     }
 
+    /// The row behind a job of a kind that rows owe, from its id; `nil` for any other. Dead letters are listed without their
+    /// payloads, and an id is made of nothing but its row and its progress.
+    static func owedRow(ofJob id: String, kind: String) -> UUID? {
+        let prefixes = [
+            pricingKind: "price-", DeliveryJob.kind: "delivery-", notificationKind: "notification-",
+            batchKind: "batch-",
+        ]
+        guard let prefix = prefixes[kind], id.hasPrefix(prefix) else { return nil }
+        return UUID(String(id.dropFirst(prefix.count).prefix(36)))
+    }
+
+    /// The number of the facts that a pricing's job stands for, from its id; `nil` for any other id.
+    static func factsSeq(ofPricing id: String) -> Int64? {
+        // price-<36 letters>-<number>, and what names another look at the same facts.
+        let parts = id.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count >= 7, parts[0] == "price" else { return nil }
+        return Int64(parts[6])
+    }
+
     package static func delivery(_ owed: OrderBook.OwedDelivery) -> NewJob {
         DeliveryJob.make(
             owed.deliveryID, endpointID: owed.endpointID, attempt: Int(owed.attempt), delay: owed.delay)

@@ -1,5 +1,6 @@
-import Core
+package import Core
 package import EventLoop
+package import Fleet
 package import JobQueue
 import Ledger
 package import Postgres
@@ -13,7 +14,8 @@ package final class OwedWork {
     package struct Report: Sendable {
         package var found: [String: Int] = [:]
         package var added: [String: Int] = [:]
-        /// Steps whose job ended dead or in quarantine: an operator has to redrive or delete it.
+        /// Steps whose job had ended dead or in quarantine without its row knowing: the row was told now, and the step waits
+        /// for an operator's redrive.
         package var stuck: [String: Int] = [:]
 
         package var addedTotal: Int { added.values.reduce(0, +) }
@@ -24,90 +26,120 @@ package final class OwedWork {
 
     private let pool: PostgresPool
     private let queue: JobQueue
+    private let recorder: any DeadLetterRecorder
 
-    package init(pool: PostgresPool, queue: JobQueue) {
+    /// - Parameter recorder: told of ends that it finds; the rows alone by default.
+    package init(pool: PostgresPool, queue: JobQueue, recorder: (any DeadLetterRecorder)? = nil) {
         self.pool = pool
         self.queue = queue
+        self.recorder = recorder ?? OwedRows(pool: pool)
     }
 
-    // Each reads the rows that have been due for `$1` milliseconds, after the key `$2`, in the order of that key.
+    // Each reads the rows that have been due for `$1` milliseconds at `$4` (NULL: by the database's clock), after the key
+    // `$2`, in the order of that key.
     private static let pricings = PostgresStatement(
         "owed_pricings",
         """
         SELECT id, facts_seq FROM orders
-        WHERE priced_seq < facts_seq AND owed_since <= clock_timestamp() - $1 * interval '1 millisecond' AND id > $2
+        WHERE priced_seq < facts_seq AND coalesce(pricing_ended_seq, 0) < facts_seq
+            AND owed_since <= coalesce($4, clock_timestamp()) - $1 * interval '1 millisecond' AND id > $2
         ORDER BY id LIMIT $3
         """)
     private static let touches = PostgresStatement(
         "owed_touches",
         """
         SELECT id, facts_seq, touch_due_at FROM orders
-        WHERE touch_due_at IS NOT NULL AND touch_due_at <= clock_timestamp() - $1 * interval '1 millisecond' AND id > $2
+        WHERE touch_due_at IS NOT NULL AND coalesce(pricing_ended_seq, 0) < facts_seq
+            AND touch_due_at <= coalesce($4, clock_timestamp()) - $1 * interval '1 millisecond' AND id > $2
         ORDER BY id LIMIT $3
         """)
     private static let deliveries = PostgresStatement(
         "owed_deliveries",
         """
         SELECT id, endpoint_id, attempt::bigint FROM webhook_deliveries
-        WHERE status = 'owed' AND next_attempt_at <= clock_timestamp() - $1 * interval '1 millisecond' AND id > $2
+        WHERE status = 'owed' AND next_attempt_at <= coalesce($4, clock_timestamp()) - $1 * interval '1 millisecond' AND id > $2
         ORDER BY id LIMIT $3
         """)
     private static let notifications = PostgresStatement(
         "owed_notifications",
         """
         SELECT id FROM notifications
-        WHERE status = 'owed' AND next_attempt_at <= clock_timestamp() - $1 * interval '1 millisecond' AND id > $2
+        WHERE status = 'owed' AND next_attempt_at <= coalesce($4, clock_timestamp()) - $1 * interval '1 millisecond' AND id > $2
         ORDER BY id LIMIT $3
         """)
     private static let runs = PostgresStatement(
         "owed_runs",
         """
         SELECT id FROM batch_runs
-        WHERE state = 'owed' AND clock_at <= clock_timestamp() - $1 * interval '1 millisecond' AND id > $2
+        WHERE state = 'owed' AND owed_since <= coalesce($4, clock_timestamp()) - $1 * interval '1 millisecond' AND id > $2
         ORDER BY id LIMIT $3
         """)
 
     /// Enqueues what has been due for longer than `age` (zero: everything that is due) and is in no queue.
-    package func enqueueDue(olderThan age: Duration) async throws -> Report {
+    ///
+    /// - Parameter now: `nil` is the database's clock.
+    package func enqueueDue(olderThan age: Duration, at now: EpochMilliseconds? = nil) async throws -> Report {
         var report = Report()
-        try await sweep("pricings", Self.pricings, age, &report) { row in
+        try await sweep("pricings", Self.pricings, age, now, &report) { row in
             .pricing(OrderBook.OwedPricing(orderID: try row.uuid(0), factsSeq: try row.int(1)))
         }
-        try await sweep("touches", Self.touches, age, &report) { row in
+        try await sweep("touches", Self.touches, age, now, &report) { row in
             .pricing(
                 OrderBook.OwedPricing(orderID: try row.uuid(0), factsSeq: try row.int(1)),
                 look: "t\(try row.timestamp(2).rawValue)")
         }
-        try await sweep("deliveries", Self.deliveries, age, &report) { row in
+        try await sweep("deliveries", Self.deliveries, age, now, &report) { row in
             .delivery(
                 OrderBook.OwedDelivery(
                     deliveryID: try row.uuid(0), endpointID: try row.uuid(1), attempt: try row.int(2), delay: .zero))
         }
-        try await sweep("notifications", Self.notifications, age, &report) { row in .notification(try row.uuid(0)) }
-        try await sweep("runs", Self.runs, age, &report) { row in .batch(try row.uuid(0)) }
+        try await sweep("notifications", Self.notifications, age, now, &report) { row in .notification(try row.uuid(0))
+        }
+        try await sweep("runs", Self.runs, age, now, &report) { row in .batch(try row.uuid(0)) }
         return report
     }
 
     private func sweep(
-        _ what: String, _ statement: PostgresStatement, _ age: Duration, _ report: inout Report,
+        _ what: String, _ statement: PostgresStatement, _ age: Duration, _ now: EpochMilliseconds?,
+        _ report: inout Report,
         _ job: (PostgresRow) throws -> NewJob
     ) async throws {
         var after = UUID(high: 0, low: 0)
         while true {
             let rows = try await pool.query(
-                statement, [.int8(age.milliseconds), .uuid(after), .int8(Int64(Self.sliceMax))])
+                statement,
+                [
+                    .int8(age.milliseconds), .uuid(after), .int8(Int64(Self.sliceMax)),
+                    .optional(now) { .timestamp($0) },
+                ])
             guard let last = rows.last else { return }
             let jobs = try rows.map(job)
-            for outcome in try await queue.enqueue(jobs) {
+            var ended: [NewJob] = []
+            for (job, outcome) in zip(jobs, try await queue.enqueue(jobs)) {
                 report.found[what, default: 0] += 1
                 switch outcome {
                 case .added: report.added[what, default: 0] += 1
-                case .exists(.dead), .exists(.quarantined): report.stuck[what, default: 0] += 1
+                case .exists(.dead), .exists(.quarantined): ended.append(job)
                 case .exists, .conflict, .duplicate, .full, .batchEnded: break
                 }
             }
+            report.stuck[what, default: 0] += try await tellEnds(of: ended)
             after = try last.uuid(0)
             if rows.count < Self.sliceMax { return }
         }
+    }
+
+    /// The rows of jobs that ended without anybody telling them; answers how many there were.
+    private func tellEnds(of jobs: [NewJob]) async throws -> Int {
+        var ends: [JobEnd] = []
+        for job in jobs {
+            // Gone or alive again: an operator was here meanwhile.
+            guard let stored = try await queue.find(job.id, in: job.queue, shardKey: job.shardKey),
+                stored.state == .dead || stored.state == .quarantined
+            else { continue }
+            ends.append(JobEnd(stored))
+        }
+        if !ends.isEmpty { try await recorder.record(ends) }
+        return ends.count
     }
 }

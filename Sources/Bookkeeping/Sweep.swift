@@ -1,27 +1,37 @@
+import Core
 package import EventLoop
 import Fleet
 import Telemetry
 
 @Loop private let sweptSteps = Counter(
     "sweep_enqueued_total", "Owed steps that no queue held and the sweep enqueued again.", labels: ["what"])
-@Loop private let stuckSteps = Gauge(
-    "sweep_stuck_steps", "Owed steps whose job is dead or quarantined at the last sweep.", labels: ["what"])
+@Loop private let endedSteps = Counter(
+    "sweep_ended_total", "Owed steps whose job had ended without its row knowing, and whose row was told by the sweep.",
+    labels: ["what"])
 
 /// Runs ``OwedWork`` again and again: what a crash, a full queue or lost data took out of the queues comes back.
 @Loop
 package final class Sweep: FleetService {
     package let name = "sweep"
+    nonisolated private static let alertLookInterval = Duration.seconds(600)
     private let work: OwedWork
     private let interval: Duration
     private let age: Duration
+    private let alerts: OperatorAlerts?
+    private var nextAlertLook: Int64 = 0
     private let log = Log(component: "sweep")
     private var task: Task<Void, Never>?
 
     /// - Parameters:
     ///   - interval: between two sweeps. Default 10 s.
     ///   - age: how long a row has to be due before it counts as lost. Default 30 s.
-    package init(_ work: OwedWork, interval: Duration = .seconds(10), age: Duration = .seconds(30)) {
+    ///   - alerts: looks for orders that wait too long, every ten minutes; nobody does by default.
+    package init(
+        _ work: OwedWork, interval: Duration = .seconds(10), age: Duration = .seconds(30),
+        alerts: OperatorAlerts? = nil
+    ) {
         self.work = work
+        self.alerts = alerts
         self.interval = interval
         self.age = age
     }
@@ -32,6 +42,7 @@ package final class Sweep: FleetService {
                 do {
                     try await Loop.sleep(for: interval)
                     report(try await work.enqueueDue(olderThan: age))
+                    try await lookForParkedOrders()
                 } catch is CancellationError {
                     return
                 } catch {
@@ -41,9 +52,20 @@ package final class Sweep: FleetService {
         }
     }
 
+    /// What is owed to the operators then is enqueued by the next sweep.
+    private func lookForParkedOrders() async throws {
+        guard let alerts, Loop.monotonicMilliseconds >= nextAlertLook else { return }
+        _ = try await alerts.parkedOrders()
+        nextAlertLook = Loop.monotonicMilliseconds + Self.alertLookInterval.milliseconds
+    }
+
     private func report(_ report: OwedWork.Report) {
         for (what, count) in report.added { sweptSteps.add(count, [what]) }
-        for what in report.found.keys { stuckSteps.set(Double(report.stuck[what] ?? 0), [what]) }
+        for (what, count) in report.stuck where count > 0 {
+            endedSteps.add(count, [what])
+            log.error(
+                "jobs had ended and their rows did not know", ["sweep.what": .string(what), "jobs.count": .int(count)])
+        }
         guard report.addedTotal > 0 else { return }
         log.info("owed steps were enqueued again", ["sweep.added": .int(report.addedTotal)])
     }

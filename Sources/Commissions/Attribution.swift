@@ -27,6 +27,12 @@ package struct Attribution: Hashable, Sendable {
     /// Why nobody is credited: `unattributed` or `unknown_referral_code`; `nil` when somebody is.
     package let reason: ReasonCode?
 
+    /// Why nobody is paid: ``reason``, or that of the leading share when no credited one pays. `nil` when somebody can be.
+    package var unpaidReason: ReasonCode? {
+        if let reason { return reason }
+        return shares.contains { $0.basisPoints > 0 && $0.reason == nil } ? nil : leading?.reason
+    }
+
     /// The partner that the conversion's row names: the largest share, of equal ones the later.
     package var leading: Share? {
         var leading: Share?

@@ -112,21 +112,34 @@ extension Refund {
         self.init(
             refundID: try fields.text("refundId"),
             version: try fields.optionalInteger("version", in: 0 ... .max) ?? occurredAt.rawValue,
-            amount: try fields.optionalAmount("amount"), quantity: try fields.optionalQuantity("quantity"),
+            currency: try fields.optionalCurrency("currency"), quantity: try fields.optionalQuantity("quantity"),
             isRemoved: try fields.optionalBool("removed") ?? false)
+        (amount, majorAmount) = try Self.amount(fields, currency)
         for line in try fields.objects("lines") {
-            lines.append(
-                RefundLine(
-                    lineID: try line.text("lineId"), quantity: try line.optionalQuantity("quantity"),
-                    amount: try line.optionalAmount("amount")))
+            var read = RefundLine(
+                lineID: try line.text("lineId"), quantity: try line.optionalQuantity("quantity"))
+            (read.amount, read.majorAmount) = try Self.amount(line, currency)
+            lines.append(read)
         }
-        guard isRemoved || amount != nil || quantity ?? 0 > 0 || !lines.isEmpty else { throw .emptyRefund }
+        let says = amount != nil || majorAmount != nil || quantity ?? 0 > 0 || !lines.isEmpty
+        guard isRemoved || says else { throw .emptyRefund }
+    }
+
+    /// An integer is minor units, of the currency beside it or of the order's; a string is major units of a currency that
+    /// nobody named.
+    private static func amount(
+        _ fields: Fields, _ currency: Currency?
+    ) throws(FactError) -> (minor: Int64?, major: ExactDecimal?) {
+        guard fields.value("amount")?.string != nil else { return (try fields.optionalAmount("amount"), nil) }
+        return (nil, try fields.decimal("amount", isExpected: currency == nil))
     }
 
     func write(to writer: inout FieldsWriter) {
         writer.set("refundId", refundID)
         writer.set("version", version)
+        writer.set("currency", currency?.code)
         writer.set("amount", amount)
+        writer.set("amount", majorAmount?.description)
         writer.set("quantity", quantity)
         if !lines.isEmpty {
             let written = lines.map { line in
@@ -134,6 +147,7 @@ extension Refund {
                 member.set("lineId", line.lineID)
                 member.set("quantity", line.quantity)
                 member.set("amount", line.amount)
+                member.set("amount", line.majorAmount?.description)
                 return member.json
             }
             writer.set("lines", .array(written))

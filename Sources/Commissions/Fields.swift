@@ -49,6 +49,15 @@ struct Fields {
 
     func amount(_ key: String) throws(FactError) -> Int64 { try required(key, try optionalAmount(key)) }
 
+    /// A string that is a decimal number of 0 or more.
+    ///
+    /// - Parameter isExpected: whether a string may stand there at all.
+    func decimal(_ key: String, isExpected: Bool) throws(FactError) -> ExactDecimal {
+        guard isExpected, let decimal = ExactDecimal(try text(key)) else { throw .malformed(field: path + key) }
+        guard decimal.description.utf8.first != UInt8(ascii: "-") else { throw .outOfRange(field: path + key) }
+        return decimal
+    }
+
     func optionalQuantity(_ key: String) throws(FactError) -> Int64? {
         try optionalInteger(key, in: 0...FactLimits.quantityMax)
     }

@@ -9,6 +9,8 @@ package enum FactStanding: String, CaseIterable, Hashable, Sendable {
     case waitingParent = "waiting_parent"
     /// Its currency is not the order's.
     case currencyChanged = "currency_changed"
+    /// A refund whose amount, said without a currency, is none of the order's.
+    case unreadableAmount = "unreadable_amount"
     /// The order was cancelled.
     case withoutEffect = "without_effect"
 }
@@ -31,7 +33,15 @@ extension OrderState {
         case .cancelled:
             return cancellation?.occurredAt == fact.occurredAt ? .applied : .repeated
         case .refund(let refund):
-            guard refunds.contains(refund) else { return .stale }
+            var counted = refund
+            if let currency = current?.currency {
+                do throws(Refund.Mismatch) {
+                    counted = try refund.counted(in: currency)
+                } catch {
+                    return error == .currency ? .currencyChanged : .unreadableAmount
+                }
+            }
+            guard refunds.contains(counted) else { return .stale }
             if cancellation != nil { return .withoutEffect }
             return isKnown ? .applied : .waitingParent
         default:

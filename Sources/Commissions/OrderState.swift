@@ -34,7 +34,7 @@ package struct OrderState: Hashable, Sendable {
     package internal(set) var otherCurrency: [KnownVersion] = []
     package internal(set) var confirmation: Confirmation?
     package internal(set) var cancellation: Cancellation?
-    /// By refund id; those taken back are among them.
+    /// By refund id; those taken back are among them, those in another currency than the order's are not.
     package internal(set) var refunds: [Refund] = []
     /// By the time of the click.
     package internal(set) var touches: [Touch] = []

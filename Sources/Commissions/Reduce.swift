@@ -7,7 +7,7 @@ import Core
 package func reduce(_ facts: some Sequence<OrderFact>) -> OrderState {
     var state = OrderState()
     var known: [OrderState.KnownVersion] = []
-    var refunds: [String: (refund: Refund, digest: [UInt8])] = [:]
+    var refunds: [(refund: Refund, digest: [UInt8])] = []
     for fact in distinct(facts) {
         switch fact.body {
         case .created(let version), .updated(let version):
@@ -24,16 +24,13 @@ package func reduce(_ facts: some Sequence<OrderFact>) -> OrderState {
             if state.cancellation == nil {
                 state.cancellation = .init(occurredAt: fact.occurredAt, reason: reason)
             }
-        case .refund(let refund):
-            if let other = refunds[refund.refundID], !isNewer((refund, fact.digest), than: other) { continue }
-            refunds[refund.refundID] = (refund, fact.digest)
+        case .refund(let refund): refunds.append((refund, fact.digest))
         case .touch(let touch): state.touches.append(touch)
         default: state.apply(act: fact.body)
         }
     }
-    state.refunds = refunds.values.map(\.refund).sorted { $0.refundID < $1.refundID }
     state.touches.sort { ($0.clickedAt, $0.clickID) < ($1.clickedAt, $1.clickID) }
-    state.settle(known)
+    state.settle(known, refunds)
     return state
 }
 
@@ -53,6 +50,22 @@ private func distinct(_ facts: some Sequence<OrderFact>) -> [OrderFact] {
         kept.append(fact)
     }
     return kept.reversed()
+}
+
+/// What counts of refunds: of each id the newest of those that are in the order's currency, as long as that is known.
+private func newest(
+    _ said: [(refund: Refund, digest: [UInt8])], in currency: Currency?
+) -> [Refund] {
+    var newest: [String: (refund: Refund, digest: [UInt8])] = [:]
+    for (refund, digest) in said {
+        var counted = refund
+        if let currency {
+            do { counted = try refund.counted(in: currency) } catch { continue }  // Its standing says why.
+        }
+        if let other = newest[refund.refundID], !isNewer((counted, digest), than: other) { continue }
+        newest[refund.refundID] = (counted, digest)
+    }
+    return newest.values.map(\.refund).sorted { $0.refundID < $1.refundID }
 }
 
 private func isNewer(
@@ -93,12 +106,13 @@ extension OrderState {
     }
 
     /// Decides which version counts for what, when all facts are in.
-    fileprivate mutating func settle(_ known: [KnownVersion]) {
+    fileprivate mutating func settle(_ known: [KnownVersion], _ said: [(refund: Refund, digest: [UInt8])]) {
         let sorted = known.sorted { left, right in
             left.version.version != right.version.version
                 ? left.version.version < right.version.version
                 : left.digest.lexicographicallyPrecedes(right.digest)
         }
+        refunds = newest(said, in: sorted.first?.version.currency)
         guard let first = sorted.first else { return }
         let currency = first.version.currency
         versions = sorted.filter { $0.version.currency == currency }

@@ -10,6 +10,9 @@ package struct Currency: Hashable, Sendable, CustomStringConvertible {
         self.exponent = exponent
     }
 
+    /// The largest ``exponent`` of all.
+    package static let exponentMax = 4
+
     /// The currency of that code, exactly as ISO 4217 writes it (`usd` is none); `nil` when there is none.
     ///
     /// Codes without a minor unit of their own (metals, `XDR`, `XTS`, `XXX`) name no money that could be owed here.

@@ -74,6 +74,16 @@ package struct JobEnd: Sendable {
         self.state = state
         self.reason = reason
     }
+
+    /// The end of a job that stands among the dead letters.
+    ///
+    /// - Parameter reason: default: its last failure.
+    package init(_ job: StoredJob, reason: String? = nil) {
+        self.init(
+            id: job.id, queue: job.queue, kind: job.kind, payload: job.payload, attempt: job.attempt,
+            state: job.state == .quarantined ? .quarantined : .dead,
+            reason: reason ?? job.failures.last?.message ?? "its workers crashed")
+    }
 }
 
 /// Tells the rows that owe jobs of an end, before the queue knows of it: *the owed row is the promise*.

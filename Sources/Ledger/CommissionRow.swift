@@ -27,6 +27,8 @@ struct CommissionRow {
     var cancelledAt: EpochMilliseconds?
     var paymentMethod: String?
     var paymentReference: String?
+    /// Whether something changed that no other member shows, such as the history of its adjustments.
+    var isTouched = false
     /// Entries that this transaction adds.
     var postings: [(posting: Posting, currency: Currency)] = []
 
@@ -118,7 +120,7 @@ struct CommissionRow {
     var isChanged: Bool {
         guard let stored else { return true }
         return stored.status != status || stored.amount != amount || stored.reason != reason || !postings.isEmpty
-            || stored.currency != currency || paidAt != nil || confirmedAt != nil
+            || stored.currency != currency || paidAt != nil || confirmedAt != nil || isTouched
     }
 
     var money: Money { Money(minorUnits: amount, currency: currency) }

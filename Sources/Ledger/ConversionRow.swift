@@ -39,7 +39,7 @@ final class ConversionRow {
             object["currency"] = .string(current.currency.code)
         }
         if let product = version?.productID { object["productId"] = .string(product) }
-        if let reason = attribution?.reason { object["reason"] = .string(reason.rawValue) }
+        if let reason = attribution?.unpaidReason { object["reason"] = .string(reason.rawValue) }
         if let reason = state.cancellation?.reason { object["cancellationReason"] = .string(reason) }
         return .object(object)
     }
@@ -62,11 +62,37 @@ final class ConversionRow {
                 .int8s(rows.map { $0.state.refunded?.amount ?? 0 }),
                 .int8s(rows.map { $0.state.refunded?.quantity ?? 0 }),
                 .texts(rows.map(\.status.rawValue)), .jsons(rows.map { $0.attribution?.data }),
-                .texts(rows.map { $0.attribution?.reason?.rawValue }),
+                .texts(rows.map { $0.attribution?.unpaidReason?.rawValue }),
                 .texts(rows.map { $0.state.cancellation?.reason }),
                 .timestamps(rows.map { $0.state.convertedAt ?? $0.state.cancellation?.occurredAt }),
                 .timestamps(rows.map { $0.state.confirmation?.occurredAt }),
                 .timestamps(rows.map { $0.state.cancellation?.occurredAt }),
+            ])
+    }
+}
+
+extension ConversionRow {
+    /// `$1` orders, `$2` partners, `$3` clicks, `$4` attributions, `$5` reasons. Touches only rows that say something else.
+    private static let correction = PostgresStatement(
+        "correct_conversions",
+        """
+        UPDATE conversion_events c
+        SET partner_id = n.partner_id, referral_click_id = n.click_id, attribution = n.attribution, reason = n.reason,
+            version = c.version + 1, updated_at = clock_timestamp()
+        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::jsonb[], $5::text[])
+            AS n (order_id, partner_id, click_id, attribution, reason)
+        WHERE c.order_id = n.order_id AND c.attribution IS DISTINCT FROM n.attribution
+        """)
+
+    /// Brings stored conversions to the attribution that was frozen just now.
+    @Loop static func correct(_ rows: [ConversionRow], _ transaction: PostgresTransaction) {
+        guard !rows.isEmpty else { return }
+        transaction.post(
+            correction,
+            [
+                .uuids(rows.map(\.order.id)), .uuids(rows.map(\.partnerID)),
+                .uuids(rows.map { $0.attribution?.leading?.clickID }), .jsons(rows.map { $0.attribution?.data }),
+                .texts(rows.map { $0.attribution?.unpaidReason?.rawValue }),
             ])
     }
 }

@@ -114,6 +114,13 @@ extension PricedOrder {
                 "reason": .string(act.reason), "adminId": .string(act.by), "at": .string(notes.now.rfc3339),
             ])
             commissions[index].metadata["adjustmentHistory"] = .array(history)
+            commissions[index].isTouched = true
+            guard let old, old == commissions[index].money else { return }
+            // Nothing moves and no partner is told, but who looked at it and left it as it was stands in the trail.
+            notes.writer.audit(
+                act.commissionID, "adjusted", by: act.by,
+                changes: [SettlementNotes.change("commissionAmount", .string(old.amount), .string(new.amount))],
+                reason: act.reason)
         case .cancel:
             commissions[index].metadata["cancellationReason"] = .string(act.reason)
         case .pay(let method, let reference):

@@ -15,7 +15,8 @@ extension OrderBook {
     }
 
     /// Brings the money of orders to their facts: target, delta, ledger, audit and what partners are told, in one
-    /// transaction. An order that owes no pricing is left alone.
+    /// transaction. An order that owes no pricing is left alone: a job that comes again must not look for touches again, or a
+    /// click that was stored meanwhile would take a paid commission back.
     package func price(_ orderIDs: [UUID]) async throws -> Pricing {
         try await pool.transaction { transaction in
             let now = Loop.wallClock
@@ -97,6 +98,11 @@ extension OrderBook {
     private func writeConversions(
         _ transaction: PostgresTransaction, _ priced: [PricedOrder], _ notes: inout SettlementNotes
     ) async throws -> EpochMilliseconds {
+        // A conversion is written before the first pricing, with its partner as that one was then. What is frozen now is what
+        // counts from now on, and the row has to say the same: a partner may have been deactivated in between.
+        let frozen = priced.filter { $0.order.newFacts.isEmpty && $0.isFrozenNow && $0.isFrozen }
+        ConversionRow.correct(
+            frozen.compactMap { ConversionRow($0.order, $0.state, $0.pricing?.target.attribution) }, transaction)
         let moved = priced.filter { !$0.order.newFacts.isEmpty }
         guard !moved.isEmpty else { return notes.now }
         let answer = StoredConversion.ask(transaction, moved.lazy.map(\.order.id))

@@ -23,6 +23,8 @@ extension OrderBook {
         package let outcomes: [RecordOutcome]
         package let owedPricings: [OwedPricing]
         package let owedDeliveries: [OwedDelivery]
+        /// Orders of refunds in this batch whose refunds come to more than the order; the target stops at 0.
+        package let overRefunded: [String]
     }
 
     /// Stores events and their facts, and brings the conversions to what the facts say, in one transaction.
@@ -51,13 +53,22 @@ extension OrderBook {
                 transaction, &orders, stored: try StoredConversion.read(try await conversions.rows()),
                 programmes: try Self.programmes(try await programmes.rows()), now: now)
             self.writeFacts(transaction, orders)
+            LaterRefusals(orders).write(transaction)
             OrderBook.writeOrders(transaction, orders)
             return Recording(
                 outcomes: inbound.outcomes,
                 owedPricings: orders.filter { $0.pricedSeq < $0.factsSeq }
                     .map { OwedPricing(orderID: $0.id, factsSeq: $0.factsSeq) },
-                owedDeliveries: owedDeliveries)
+                owedDeliveries: owedDeliveries, overRefunded: Self.overRefunded(orders, envelopes))
         }
+    }
+
+    /// Asked of every refund, also one that was stored before: whoever crashed before the operators were told comes again.
+    private static func overRefunded(_ orders: [LockedOrder], _ envelopes: [EventEnvelope]) -> [String] {
+        let refunded = Set(envelopes.lazy.filter { $0.type == .refunded }.map(\.orderID))
+        guard !refunded.isEmpty else { return [] }
+        return orders.filter { refunded.contains($0.id) && $0.state.refunded?.exceedsOrder == true }
+            .map(\.externalID)
     }
 
     private func ensureAndAsk(_ transaction: PostgresTransaction, _ envelopes: [EventEnvelope]) -> Asked {
@@ -84,11 +95,11 @@ extension OrderBook {
             body, digest: envelope.digest, occurredAt: envelope.occurredAt, acceptedAt: envelope.acceptedAt,
             eventID: envelope.eventID, ignoringUniqueness: faults.contains(.skipFactUniqueness))
         guard isNew, let fact = order.facts.last else { return .duplicate }
+        if let reason = order.state.refusal(of: fact) { return .refused(reason) }
         switch order.state.standing(of: fact) {
-        case .applied, .waitingParent, .withoutEffect: return .applied
         case .stale: return .stale
         case .repeated: return .duplicate
-        case .currencyChanged: return .refused("currency_mismatch: an order keeps the currency of its first version")
+        default: return .applied
         }
     }
 

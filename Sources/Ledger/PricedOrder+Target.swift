@@ -22,12 +22,12 @@ extension PricedOrder {
         let currency = due?.money.currency ?? commission.currency
         commission.post(earning: Money(minorUnits: amount, currency: currency))
         commission.status = .projected(from: commission.stored?.status, onto: standing)
-        commission.policyID = due?.policyID ?? commission.policyID
-        if let due { commission.trace = due.trace }
         guard commission.status != .paid else {
             tellClawback(commission, &notes)
             return
         }
+        commission.policyID = due?.policyID ?? commission.policyID
+        if let due { commission.trace = due.trace }
         commission.amount = amount
         commission.currency = currency
         commission.reason = (due?.reason ?? (due == nil ? .outranked : nil))?.rawValue

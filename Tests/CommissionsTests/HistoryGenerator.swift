@@ -11,7 +11,7 @@ struct HistoryGenerator {
         case cap, minimum, fixed, marginal, prospective, stacking, limit, exhaustedLimit, halfUp, allOrNothing
         case tiers, newCustomer, category
         case refundByAmount, refundByQuantity, refundByLine, refundTakenBack, refundRepeated, fullRefund
-        case refundAboveOrder
+        case refundAboveOrder, refundNamesItsCurrency, refundInOtherCurrency, refundWithoutCurrency, refundUnreadable
         case adjustment, operatorCancellation, dispute, operatorAttribution
         case touch, lateTouch, manyPartners, namedClick, expiredTouch, filteredTouch, unknownCode
         case lastClick, firstClick, linear, positionBased, timeDecay
@@ -145,6 +145,7 @@ struct HistoryGenerator {
             case 0..<5:
                 made.amount = Int64.random(in: 1...40_000, using: &random)
                 seen.insert(.refundByAmount)
+                sayCurrency(of: &made)
             case 5, 6:
                 made.quantity = Int64.random(in: 1...2, using: &random)
                 seen.insert(.refundByQuantity)
@@ -171,6 +172,28 @@ struct HistoryGenerator {
             }
         }
         return facts
+    }
+
+    /// A refund may name its currency, a wrong one, or none, and then its amount is in major units.
+    private mutating func sayCurrency(of refund: inout Refund) {
+        switch Int.random(in: 0..<10, using: &random) {
+        case 0, 1:
+            refund.currency = currency
+            seen.insert(.refundNamesItsCurrency)
+        case 2:
+            refund.currency = currency == jpy ? usd : jpy
+            seen.insert(.refundInOtherCurrency)
+        case 3, 4:
+            refund.majorAmount = ExactDecimal("\(refund.amount ?? 0)")
+            refund.amount = nil
+            seen.insert(.refundWithoutCurrency)
+        case 5:
+            // Only some currencies have so many decimals.
+            refund.majorAmount = ExactDecimal("\(refund.amount ?? 0).125")
+            refund.amount = nil
+            if currency.exponent < 3 { seen.insert(.refundUnreadable) }
+        default: break
+        }
     }
 
     private mutating func acts() -> [OrderFact] {

@@ -77,10 +77,21 @@ struct EventMapperTests {
             data(try map(#"{"id":"e","type":"order.cancelled","orderId":"o","reason":"no"}"#)) == #"{"reason":"no"}"#)
         let refund = try map(
             #"{"id":"e","type":"order.refunded","orderId":"o","refundId":"r","refundAmount":50000,"refundQuantity":0}"#)
-        #expect(data(refund) == #"{"refundId":"r","currency":"KRW","amount":50000,"quantity":0}"#)
+        // The order's currency may not be known yet: the amount stays as it was written, less what means nothing.
+        #expect(data(refund) == #"{"refundId":"r","amount":"50000","quantity":0}"#)
+        let same = try map(
+            #"{"id":"e","type":"order.refunded","orderId":"o","refundId":"r","refundAmount":"50000.00","refundQuantity":0}"#
+        )
+        #expect(same.digest == refund.digest)
+        let named = try map(
+            #"{"id":"e","type":"order.refunded","orderId":"o","refundId":"r","amount":"10.5","currency":"USD"}"#)
+        #expect(data(named) == #"{"refundId":"r","currency":"USD","amount":1050}"#)
+        let byLine = try map(
+            #"{"id":"e","type":"order.refunded","orderId":"o","lines":[{"lineId":"1","amount":10.50}]}"#)
+        #expect(data(byLine) == #"{"refundId":"e","lines":[{"lineId":"1","amount":"10.5"}]}"#)
         let lines = try map(
             #"{"id":"e","type":"order.refunded","orderId":"o","lines":[{"lineId":"1","quantity":2}],"currency":"USD"}"#)
-        #expect(data(lines) == #"{"refundId":"e","lines":[{"lineId":"1","quantity":2}]}"#)
+        #expect(data(lines) == #"{"refundId":"e","currency":"USD","lines":[{"lineId":"1","quantity":2}]}"#)
         let removed = try map(#"{"id":"e","type":"order.refunded","orderId":"o","refundId":"r","removed":true}"#)
         #expect(data(removed) == #"{"refundId":"r","removed":true}"#)
     }
@@ -94,6 +105,8 @@ struct EventMapperTests {
         #"{"id":"e","type":"order.cancelled","orderId":"o"}"#,
         #"{"id":"e","type":"order.refunded","orderId":"o","refundQuantity":1,"removed":false}"#,
         #"{"id":"e","type":"order.refunded","orderId":"o","amount":1,"lines":[{"id":"1","amount":"1"}]}"#,
+        #"{"id":"e","type":"order.refunded","orderId":"o","amount":"900000000000000.0001"}"#,
+        #"{"id":"e","type":"order.refunded","orderId":"o","amount":"10.50","currency":"USD"}"#,
     ])
     func whatIsAcceptedIsAFact(text: String) throws {
         let event = try map(text)
@@ -152,6 +165,22 @@ struct EventMapperTests {
     @Test func aRefundMustSayHowMuch() {
         let refusal = refusal(#"{"id":"e","type":"order.refunded","orderId":"o","refundQuantity":0}"#)
         #expect(refusal?.problems.map(\.field) == ["refundAmount"])
+    }
+
+    @Test(arguments: [
+        (#""refundAmount":"0.12345""#, "refundAmount", "more decimals than any currency"),
+        (#""refundAmount":"-1""#, "refundAmount", "negative"),
+        (#""refundAmount":"12345678901234567890""#, "refundAmount", "19 significant digits"),
+        (#""refundAmount":true"#, "refundAmount", "number or a string"),
+        (#""refundAmount":"1.5","currency":"KRW""#, "refundAmount", "more decimals than KRW"),
+        (#""refundAmount":"1.5","currency":"won""#, "currency", "ISO 4217"),
+        (#""lines":[{"lineId":"1","amount":"1,5"}]"#, "lines[0].amount", "not a decimal number"),
+    ])
+    func anAmountThatNoCurrencyCanHaveIsRefused(members: String, field: String, reason: String) {
+        let refusal = refusal(#"{"id":"e","type":"order.refunded","orderId":"o",\#(members)}"#)
+        #expect(refusal?.status == 422)
+        #expect(refusal?.problems.map(\.field) == [field])
+        #expect(refusal?.problems.first?.reason.contains(reason) == true, "\(String(describing: refusal?.problems))")
     }
 
     @Test(arguments: ["", "{", "[]", "7", #"{"id":"e","id":"e"}"#, #"{"id":"\#u{0}"}"#])

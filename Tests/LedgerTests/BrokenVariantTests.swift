@@ -123,4 +123,36 @@ struct BrokenVariantTests {
             #expect(end.balances[partner]?["partner_pending"] == 6000)
         }
     }
+
+    /// An order was priced by its code, since the click that it names was not there and too old to be waited for; it was
+    /// confirmed and paid. Then the click is stored, another partner's, and the pricing's job comes a second time.
+    @Loop private func priceAPaidOrderAgain(_ books: TestBooks, faults: LedgerFaults) async throws -> BookEnd {
+        let click = UUID.version7(at: instant(orderTime - hour))
+        let order = try created("order-1", content(adding: [("clickId", .string(click.description))]))
+        try await books.process([order, confirmed("order-1")])
+        _ = try await books.book.confirmDue(at: holdEnd, chunk: 10, waiting: true)
+        _ = try await books.book.perform(
+            OrderBook.OperatorOrder(
+                id: uuid(900), commissionID: try await books.commissionID("order-1"),
+                act: .pay(method: "bank_transfer", reference: "TX-1"), by: "admin-1", reason: ""))
+        try await books.insertClick(click, of: rival, at: instant(orderTime - hour))
+        _ = try await books.anotherBook(faults: faults).price([order.orderID])
+        return try await books.end(of: "order-1")
+    }
+
+    @Loop @Test func withTheLookAtTheOwedRowAPaidOrderStaysWhenItsJobComesAgain() async throws {
+        try await withBooks { books in
+            let end = try await priceAPaidOrderAgain(books, faults: [])
+            #expect(end.balances == [partner: ["programme_expense": -10_000, "partner_paid": 10_000]])
+            #expect(end[rival] == nil)
+        }
+    }
+
+    @Loop @Test func withoutTheLookAtTheOwedRowAPaidOrderIsTakenBackWhenItsJobComesAgain() async throws {
+        try await withBooks { books in
+            let end = try await priceAPaidOrderAgain(books, faults: .skipOwedLook)
+            #expect(end.balances[partner]?["partner_confirmed"] == -10_000)
+            #expect(end[rival]?.amount == 10_000)
+        }
+    }
 }

@@ -123,6 +123,19 @@ class States(unittest.TestCase):
         rows.append(event("refunded", "back", refundId="r", refundAmount=30, version=2, removed=True))
         self.assertEqual(outcomes(rows, self.RULES), [("confirmed", {"A": 10})])
 
+    def test_a_refund_is_in_the_currency_of_its_order(self):
+        dollars = [created("100.00", currency="USD"), event("confirmed")]
+        for fields, wanted in [({}, 950), ({"currency": "USD"}, 950), ({"currency": "KRW"}, 1000)]:
+            for rows in [[*dollars, refund("r", 5, **fields)], [refund("r", 5, **fields), *dollars]]:
+                self.assertEqual(outcomes(rows, self.RULES)[0][1], {"A": wanted})
+        # Won have no tenths: the refund cannot be meant.
+        rows = [created(100), event("confirmed"), refund("r", "10.5")]
+        self.assertEqual(outcomes(rows, self.RULES), [("confirmed", {"A": 10})])
+        # A refused version of a refund is none.
+        rows = [*dollars, refund("r", 5, version=1), event("refunded", "r2", refundId="r", refundAmount=900,
+                                                           currency="KRW", version=2)]
+        self.assertEqual(outcomes(rows, self.RULES), [("partial_refund", {"A": 950})])
+
     def test_refunds_by_quantity_and_above_the_order(self):
         rows = [created(100, quantity=3), event("confirmed")]
         for number, wanted in [(1, 7), (2, 3), (3, 0), (4, 0)]:

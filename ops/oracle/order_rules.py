@@ -11,6 +11,8 @@ from amounts import minor_units, rounded
 from events import VERSIONED, Event
 
 COMBINATIONS_MAX = 4096
+# Minor units; no order and no refund is larger.
+AMOUNT_MAX = 10 ** 15
 
 
 class Unsupported(Exception):
@@ -52,8 +54,27 @@ def outcomes_of_facts(facts, programme, clicks):
         if event.type == "order.refunded":
             refunds.setdefault(str(event.first("refundId") or event.identifier), []).append(event)
     # Of equal versions the greater digest wins, which only the system itself knows: each is allowed.
-    for orders, *chosen in bounded_product([orderings(versions), *map(newest, refunds.values())]):
-        yield from OneOrder(events, acts, orders, chosen, programme, clicks).outcomes()
+    for orders in orderings(versions):
+        currency = currency_of(orders[0]) if orders else None
+        # A refund in another currency than the order's is refused, before it is asked which of several counts.
+        counting = [[event for event in said if is_refund_in(currency, event)] for said in refunds.values()]
+        for chosen in bounded_product([newest(said) for said in counting if said]):
+            yield from OneOrder(events, acts, orders, chosen, programme, clicks).outcomes()
+
+
+def currency_of(version):
+    return version.fields.get("currency", "KRW")
+
+
+def is_refund_in(currency, refund):
+    """Whether a refund says something about an order of that currency: it names no other, and its amounts exist in it."""
+    if refund.fields.get("currency") not in (None, currency):
+        return False
+    amounts = [refund.first("refundAmount", "amount"), *(line.get("amount") for line in refund.first("lines") or [])]
+    try:
+        return all(minor_units(amount, currency) <= AMOUNT_MAX for amount in amounts if amount is not None)
+    except ValueError:
+        return False
 
 
 def is_not_later(left, right):
@@ -109,14 +130,10 @@ class OneOrder:
         self.is_cancelled = any(event.type == "order.cancelled" for event in events)
         confirmations = [event.at for event in events if event.type == "order.confirmed"]
         self.confirmed_at = min(confirmations) if confirmations else None
-        self.currency = self.currency_of(min(versions, key=lambda event: event.version)) if versions else None
+        self.currency = currency_of(versions[0]) if versions else None
         # Another currency than the first version's is refused.
-        self.versions = [event for event in versions if self.currency_of(event) == self.currency]
+        self.versions = [event for event in versions if currency_of(event) == self.currency]
         self.refunds = [event for event in refunds if not event.fields.get("removed", False)]
-
-    @staticmethod
-    def currency_of(version):
-        return version.fields.get("currency", "KRW")
 
     def outcomes(self):
         if not self.versions:

@@ -8,6 +8,11 @@ FleetProcess.worker("tributary-batch-worker", checks: [requireCurrentSchema]) { 
     let book = OrderBook(pool: fleet.postgres, faults: fleet.ledgerFaults)
     let handler = ConfirmationHandler(
         book: book, pool: fleet.postgres, queue: fleet.queue, channels: fleet.configuration.notificationChannels)
-    fleet.work(.batches, handler)
-    fleet.add(Sweep(OwedWork(pool: fleet.postgres, queue: fleet.queue)))
+    let rows = OwedRows(pool: fleet.postgres)
+    fleet.work(.batches, handler, recorder: rows)
+    fleet.add(
+        Sweep(
+            OwedWork(
+                pool: fleet.postgres, queue: fleet.queue, recorder: fleet.deadLetterRecorder(after: rows)),
+            alerts: OperatorAlerts(pool: fleet.postgres, channels: fleet.configuration.notificationChannels)))
 }

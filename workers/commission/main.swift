@@ -6,5 +6,5 @@ import Notifications
 
 FleetProcess.worker("tributary-commission-worker", checks: [requireCurrentSchema]) { fleet in
     let book = OrderBook(pool: fleet.postgres, faults: fleet.ledgerFaults)
-    fleet.work(.commissions, CommissionHandler(book: book))
+    fleet.work(.commissions, CommissionHandler(book: book), recorder: OwedRows(pool: fleet.postgres))
 }

@@ -6,5 +6,7 @@ import Notifications
 
 FleetProcess.worker("tributary-conversion-worker", checks: [requireCurrentSchema]) { fleet in
     let book = OrderBook(pool: fleet.postgres, faults: fleet.ledgerFaults)
-    fleet.work(.conversions, ConversionHandler(book: book, pool: fleet.postgres))
+    let handler = ConversionHandler(
+        book: book, pool: fleet.postgres, channels: fleet.configuration.notificationChannels)
+    fleet.work(.conversions, handler)
 }

@@ -160,23 +160,32 @@ package struct EventMapper {
         return lines
     }
 
+    /// A refund is in its order's currency. Where it names none, its amounts stay as they were written: the order may not even
+    /// be known yet, and what 10.50 is in minor units is the currency's to say.
     private func refund(_ fields: inout FieldReader, eventID: String) -> RefundFields {
-        let currency = fields.currency(default: defaultCurrency)
+        let before = fields.problems.count
+        let currency = fields.currency()
         // Without an id of its own a refund is what this event says, once.
         var refund = RefundFields(refundID: fields.text("refundId") ?? eventID)
-        let before = fields.problems.count
+        refund.currency = currency
         refund.version = fields.integer("version", in: 0 ... .max)
-        refund.amount = fields.amount("refundAmount", "amount", in: currency)
+        if let currency {
+            refund.amount = fields.amount("refundAmount", "amount", in: currency)
+        } else {
+            refund.majorAmount = fields.decimal("refundAmount", "amount")
+        }
         refund.quantity = fields.integer("refundQuantity", "quantity", in: 0...IngestLimits.quantityMax)
         refund.isRemoved = fields.bool("removed") ?? false
         refund.lines = fields.objects("lines") { line in
             let id = line.text("lineId", "id")
             if id == nil, line.problems.isEmpty { line.refuse("lineId", "is required: a string") }
             let quantity = line.integer("quantity", in: 0...IngestLimits.quantityMax)
-            let amount = line.amount("amount", "net", in: currency)
-            return id.map { RefundFields.Line(lineID: $0, quantity: quantity, amount: amount) }
+            let amount = currency.flatMap { line.amount("amount", "net", in: $0) }
+            let majorAmount = currency == nil ? line.decimal("amount", "net") : nil
+            return id.map {
+                RefundFields.Line(lineID: $0, quantity: quantity, amount: amount, majorAmount: majorAmount)
+            }
         }
-        if refund.amount != nil || refund.lines.contains(where: { $0.amount != nil }) { refund.currency = currency }
         if !refund.saysSomething, fields.problems.count == before {
             fields.refuse("refundAmount", "is required, or refundQuantity above 0, or lines")
         }

@@ -97,11 +97,35 @@ struct FieldReader {
         return nil
     }
 
-    mutating func currency(default: Currency) -> Currency {
-        guard let code = text("currency") else { return `default` }
+    /// An amount in major units of a currency that is not known here: it is kept as it was written, and has to be one that
+    /// some currency can have.
+    mutating func decimal(_ name: String, _ otherName: String? = nil) -> ExactDecimal? {
+        guard let (name, value) = member(name, otherName) else { return nil }
+        guard let token = value.number?.text ?? value.string else {
+            refuse(name, "must be an amount in major units: a number or a string")
+            return nil
+        }
+        do {
+            let decimal = try ExactDecimal(parsing: token)
+            let amount = try decimal.integer(decimals: Currency.exponentMax)
+            if amount >= 0 { return decimal }
+            refuse(name, "must not be negative")
+        } catch AmountError.tooManyDecimals {
+            refuse(name, "has more decimals than any currency has (\(Currency.exponentMax))")
+        } catch {
+            refuse(name, "\(error)")
+        }
+        return nil
+    }
+
+    mutating func currency(default: Currency) -> Currency { currency() ?? `default` }
+
+    /// `nil` when it is absent or a problem.
+    mutating func currency() -> Currency? {
+        guard let code = text("currency") else { return nil }
         if let currency = Currency.named(code) { return currency }
         refuse("currency", "is no currency of ISO 4217 (three capital letters)")
-        return `default`
+        return nil
     }
 
     /// RFC 3339 with an offset.

@@ -65,13 +65,17 @@ package struct RefundFields: Hashable, Sendable {
         package var quantity: Int64?
         /// Minor units on the footing of the line's net; wins over the quantity.
         package var amount: Int64?
+        /// Instead of ``amount``, as ``RefundFields/majorAmount``.
+        package var majorAmount: ExactDecimal?
     }
 
     package var refundID: String
     package var version: Int64?
-    /// Of ``amount`` and the lines' amounts.
+    /// Of ``amount`` and the lines' amounts; it has to be the order's.
     package var currency: Currency?
     package var amount: Int64?
+    /// Instead of ``amount`` where no currency is named: major units of the order's, which the ingest does not know.
+    package var majorAmount: ExactDecimal?
     /// 0 says nothing: by amount only.
     package var quantity: Int64?
     package var lines: [Line] = []
@@ -81,7 +85,9 @@ package struct RefundFields: Hashable, Sendable {
     package init(refundID: String) { self.refundID = refundID }
 
     /// Whether it says how much.
-    package var saysSomething: Bool { isRemoved || amount != nil || quantity ?? 0 > 0 || !lines.isEmpty }
+    package var saysSomething: Bool {
+        isRemoved || amount != nil || majorAmount != nil || quantity ?? 0 > 0 || !lines.isEmpty
+    }
 
     /// Canonical JSON.
     package func data() -> [UInt8] {
@@ -90,11 +96,13 @@ package struct RefundFields: Hashable, Sendable {
         writer.set("version", version)
         writer.set("currency", currency?.code)
         writer.set("amount", amount)
+        writer.set("amount", majorAmount?.description)
         writer.set("quantity", quantity)
         writer.set("lines", lines) { line, writer in
             writer.set("lineId", line.lineID)
             writer.set("quantity", line.quantity)
             writer.set("amount", line.amount)
+            writer.set("amount", line.majorAmount?.description)
         }
         if isRemoved { writer.set("removed", true) }
         return writer.end()
