@@ -30,7 +30,8 @@ extension FleetProcess {
             }
             log.error("the start failed", ["error": .error(error)])
             await shutDown(drain: .zero)
-            return .failure
+            // A store that went away is nobody's fault here: who supervises this process starts it again.
+            return FailureClass(error) == .unreachableStore ? .temporaryFailure : .failure
         }
         if !isStopping { await withCheckedContinuation { stopWaiter = $0 } }
         await shutDown(drain: configuration.drain)
@@ -45,8 +46,7 @@ extension FleetProcess {
         observeStores()
         for connection in connections { connection.start() }
         postgresPool?.start()
-        try await waitForStores()
-        try await check()
+        try await checkStores()
         try startMetricsServer()
         try await setUp(self)
         for service in services {
@@ -64,12 +64,28 @@ extension FleetProcess {
             ])
     }
 
-    private func waitForStores() async throws {
-        let begin = Loop.monotonicMilliseconds
+    /// Waits for the stores and checks them; once more from the beginning when one of them goes away under the checks.
+    private func checkStores() async throws {
+        let end = Loop.monotonicMilliseconds + configuration.startLimit.milliseconds
+        while true {
+            try await waitForStores(until: end)
+            do {
+                return try await check()
+            } catch  where FailureClass(error) == .unreachableStore && Loop.monotonicMilliseconds < end {
+                log.warning("a store went away during the start checks", ["error": .error(error)])
+                try await Loop.sleep(for: Self.checkPause)
+            }
+        }
+    }
+
+    /// Before the start checks are begun again.
+    private static var checkPause: Duration { .milliseconds(100) }
+
+    private func waitForStores(until end: Int64) async throws {
+        func left() -> Duration { .milliseconds(max(100, end - Loop.monotonicMilliseconds)) }
         do {
-            try await queueConnection.waitUntilReady(within: configuration.startLimit)
-            let left = configuration.startLimit - .milliseconds(Loop.monotonicMilliseconds - begin)
-            try await postgresPool?.waitUntilReady(within: max(.milliseconds(100), left))
+            try await queueConnection.waitUntilReady(within: left())
+            try await postgresPool?.waitUntilReady(within: left())
         } catch {
             try Task.checkCancellation()
             log.error("a store did not answer in time; giving up", ["error": .error(error)])

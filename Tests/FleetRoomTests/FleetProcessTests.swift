@@ -102,6 +102,42 @@ import Testing
         connection.close()
     }
 
+    /// Found by the fleet test: Redis was killed in the moment of a worker's start, and the worker was gone for good.
+    @Loop @Test func aStoreThatGoesAwayDuringTheChecksIsWaitedFor() async throws {
+        let looks = Held(0)
+        let process = FleetProcess(
+            "tributary-test-worker", try await configuration(),
+            checks: [
+                { _ in
+                    looks.value += 1
+                    if looks.value < 3 { throw RedisError(.connectionLost, "Connection reset by peer") }
+                    return []
+                }
+            ]
+        ) { _ in }
+        let run = Task { @Loop in await process.run() }
+        try await eventually(within: .seconds(30)) { process.hasStarted }
+        #expect(looks.value == 3)
+        process.stopSignal()
+        #expect(await run.value == .success)
+    }
+
+    @Loop @Test func aStartThatLosesItsStoreAsksToBeStartedAgain() async throws {
+        let limit = ["TRIBUTARY_START_MS": "300"]
+        let checked = FleetProcess(
+            "tributary-test-worker", try await configuration(limit),
+            checks: [{ _ in throw RedisError(.connectionLost, "Connection reset by peer") }]
+        ) { _ in Issue.record("it was set up") }
+        #expect(await checked.run() == .temporaryFailure)
+        let setUp = FleetProcess("tributary-test-worker", try await configuration(limit)) { _ in
+            throw RedisError(.connectionLost, "Connection reset by peer")
+        }
+        #expect(await setUp.run() == .temporaryFailure)
+        struct Broken: Error {}
+        let broken = FleetProcess("tributary-test-worker", try await configuration(limit)) { _ in throw Broken() }
+        #expect(await broken.run() == .failure)
+    }
+
     @Loop @Test func aStoreThatCouldLoseWorkIsRefused() async throws {
         let process = FleetProcess(
             "tributary-test-worker", try await configuration(["TRIBUTARY_DURABILITY": "refuse"])

@@ -14,6 +14,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORKERS = ["click", "conversion", "commission", "webhook", "notification", "batch"]
 LEASE_SECONDS = 3
+# What a process ends with when a store was away too long at its start: start it again (docs/configuration.md).
+START_AGAIN = 75
 # What `tributary` ends with when a store did not answer: try again later.
 UNREACHABLE = 69
 
@@ -76,6 +78,19 @@ class Fleet:
         process.kill()
         process.wait()
         self.start(name, self.commands[name])
+
+    def supervise(self):
+        """Starts again what asks for it, as any supervisor would. The names of those; any other end by itself is an error."""
+        again = []
+        for name, process in list(self.processes.items()):
+            code = process.poll()
+            if code is None:
+                continue
+            if code != START_AGAIN:
+                raise RuntimeError(f"{name} ended by itself with {code}; see {self.folder}/{name}.log")
+            self.start(name, self.commands[name])
+            again.append(name)
+        return again
 
     def signal(self, name, number):
         self.processes[name].send_signal(number)

@@ -128,6 +128,7 @@ class Run:
         end = time.monotonic() + seconds
         certain = set().union(*(sender.certain_ids for sender in senders))
         while time.monotonic() < end:
+            fleet.supervise()
             if sum(self.owed(fleet).values()) == 0 and certain <= self.stored_ids(fleet):
                 queues = fleet.inspect("queues")[1]["queues"]
                 if not any(queue["ready"] + queue["leased"] for queue in queues):

@@ -67,6 +67,7 @@ class Killer:
     def carry_out(self, plan, sender):
         """Strike by strike, and with each of them the sender gets its share of the events to send."""
         for index, strike in enumerate(plan):
+            self.supervise()
             share = (index + 1) / len(plan)
             if strike.name == "redis" and strike.action == STOP:
                 self.stop_redis(strike, sender, share)
@@ -75,6 +76,10 @@ class Killer:
             self.done.append(strike)
             print(f"  {len(self.done):>3}. {strike}", flush=True)
         self.wake_up(everybody=True)
+
+    def supervise(self):
+        for name in self.fleet.supervise():
+            print(f"       {name} lost its store at its start and was started again", flush=True)
 
     def strike(self, strike, sender, share):
         self.wake_up(everybody=strike.name in {name for name, _ in self.standing})
