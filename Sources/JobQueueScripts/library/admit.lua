@@ -1,4 +1,4 @@
--- Takes new jobs into a queue: first looks (plan_admission), then writes (admit).
+-- Takes new jobs into a queue: first looks (plan_admission), then writes (admit). What few jobs ask for is in rare().
 --
 -- Codes, one letter for each job: "a" added, "-" not wanted (its parent's lease is stale), "o" refused since the queue is
 -- full, "u" refused since another job has its unique key, "n" refused since its batch is not open, else the state of the job
@@ -9,45 +9,6 @@ local function state_of(queue, id, record)
   if has_flag(record_flags(record), KEPT) then return 'c' end
   if call('ZSCORE', queue.dead, id) then return record_is_quarantined(record) and 'q' or 'd' end
   return scheduled_as(queue, id, record) and 's' or 'l'
-end
-
--- What becomes of the unique keys of the jobs that `is_new` says may be added: refused and why, which of them another one
--- of this call replaces, whom they cancel, and the keys' new jobs. A holder that `ending` names ends in this call.
--- O(log n) for each
-local function plan_unique(queue, ids, bodies, is_new, ending)
-  local plan = { refused = {}, replaced = {}, replaces = {}, ends = {}, keys = {}, again = {} }
-  local mine, seen = {}, {}
-  for index, id in ipairs(ids) do
-    local may_be = is_new(index)
-    -- The same job twice in a call: what becomes of the first becomes of the second.
-    if may_be then plan.again[index], seen[id] = seen[id], seen[id] or index end
-    local field = may_be and not plan.again[index] and record_extension('12345678' .. bodies(index))[UNIQUE]
-    if field then
-      local mode, key = string.byte(field), string.sub(field, 2)
-      local earlier = mine[key]
-      local holder, record
-      if not earlier then holder, record = unique_holder(queue, key) end
-      if holder and ending and ending[holder] then holder = nil end
-      if mode == REJECT and (earlier or holder) then
-        plan.refused[index] = earlier and ids[earlier] or holder
-      else
-        if earlier then
-          plan.replaced[earlier] = index
-        elseif holder and (mode == REPLACE or scheduled_as(queue, holder, record)) then
-          plan.ends[#plan.ends + 1] = { holder, record }
-          plan.replaces[index] = true
-        end
-        mine[key], plan.keys[key] = index, id
-      end
-    end
-  end
-  return plan
-end
-
--- Whether a job may join its batch, if it has one. O(1)
-local function is_batch_open(queue, record)
-  local batch = batch_of(record)
-  return not batch or call('HEXISTS', queue.batches, batch) == 1
 end
 
 -- How many more jobs a queue takes from producers: those that wait or run count. O(1)
@@ -76,7 +37,7 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
   local room = room_in(queue, length_max)
   local unique, holders = nil, {}
   if string.find(uses, 'u', 1, true) then
-    unique = plan_unique(queue, ids, function(index) return arguments[first + (index - 1) * stride + 2] end,
+    unique = rare().plan_unique(queue, ids, function(index) return arguments[first + (index - 1) * stride + 2] end,
       function(index)
         if stale and stale[arguments[first + (index - 1) * stride + 3]] then return false end
         return not found[index] and not (recent and (recent[index] or earlier[index]))
@@ -106,7 +67,7 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
       local before = unique.again[index]
       codes[index] = codes[before]
       if codes[before] == 'u' then holders[#holders + 1] = unique.refused[before] end
-    elseif has_batches and not is_batch_open(queue, stamp .. body) then
+    elseif has_batches and not rare().is_batch_open(queue, stamp .. body) then
       codes[index] = 'n'
       if unique then unique.refused[id] = true end
     elseif unique and unique.refused[index] then
@@ -124,13 +85,13 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
       codes[index] = 'a'
       if room and not (unique and unique.replaces[index]) then room = room - 1 end
       added[id] = body
-      local batch = has_batches and batch_of(stamp .. body)
+      local batch = has_batches and rare().batch_of(stamp .. body)
       if batch then members[#members + 1] = batch .. ' ' .. id end
       records[#records + 1] = id
       records[#records + 1] = stamp .. body
       local delay = arguments[at + 1]
       local flags = has_bands and string.byte(body, 2) or 0
-      local key = has_order and order_key(stamp .. body)
+      local key = has_order and rare().order_key(stamp .. body)
       if key then
         ordered[#ordered + 1] = { key, id, stamp .. body, delay == '0' and 0 or now + tonumber(delay) }
       elseif delay == '0' and flags < 16 then
@@ -157,7 +118,9 @@ end
 local function admit(queue, plan)
   if plan.uses ~= '' and #plan.records > 0 then note_uses(queue, plan.uses) end
   if plan.unique then
-    for _, holder in ipairs(plan.unique.ends) do cancel_job(queue, holder[1], holder[2], plan.remembers, plan.now) end
+    for _, holder in ipairs(plan.unique.ends) do
+      rare().cancel_job(queue, holder[1], holder[2], plan.remembers, plan.now)
+    end
     for key, id in pairs(plan.unique.keys) do
       if not plan.unique.refused[id] then call('HSET', queue.unique, key, id) end
     end
@@ -177,10 +140,10 @@ local function admit(queue, plan)
     check_by(queue, plan.due)
   end
   for _, job in ipairs(plan.ordered) do
-    local key, id, record, due = unpack(job)
-    if line_up(queue, key, id, due, order_limit(record)) then
-      local at = start_at(queue, key, record, due, plan.now)
-      local check = place(queue, id, record_flags(record), false, at, plan.now)
+    local order, key, id, record, due = rare(), unpack(job)
+    if order.line_up(queue, key, id, due, order.order_limit(record)) then
+      local at = order.start_at(queue, key, record, due, plan.now)
+      local check = order.place(queue, id, record_flags(record), false, at, plan.now)
       if check > 0 then check_by(queue, check) end
     end
   end

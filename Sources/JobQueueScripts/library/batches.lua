@@ -15,6 +15,12 @@ end
 
 local function batch_of(record) return record_extension(record)[BATCH] end
 
+-- Whether a job may join its batch, if it has one. O(1)
+local function is_batch_open(queue, record)
+  local batch = batch_of(record)
+  return not batch or call('HEXISTS', queue.batches, batch) == 1
+end
+
 -- Enqueues the first or second follower of a batch, where it has one. O(bytes)
 local function follow_up(queue, record, number, now)
   local position = 10

@@ -37,13 +37,6 @@ local function remember_end(queue, id, record, state)
   call('HSET', current, id, string.sub(record, 16, 23) .. state)
 end
 
--- Whether a job waits in the schedule, under this name.
-local function scheduled_as(queue, id, record)
-  local member = scheduled_member(id, record_flags(record), false)
-  if call('ZSCORE', queue.scheduled, member) then return member end
-  if call('ZSCORE', queue.scheduled, '!' .. id) then return '!' .. id end
-end
-
 -- Cancels a job that is neither dead nor cancelled: takes it out of the schedule, or flags it. True when it is gone;
 -- else it waits in a list or runs. O(log n)
 local function cancel_job(queue, id, record, remembers, now)
@@ -63,4 +56,37 @@ local function cancel_job(queue, id, record, remembers, now)
   note_uses(queue, 'f')
   call('HSET', queue.jobs, id, record_with(record, CANCELLED, attempt, crashes))
   return false
+end
+
+-- What becomes of the unique keys of the jobs that `is_new` says may be added: refused and why, which of them another one
+-- of this call replaces, whom they cancel, and the keys' new jobs. A holder that `ending` names ends in this call.
+-- O(log n) for each
+local function plan_unique(queue, ids, bodies, is_new, ending)
+  local plan = { refused = {}, replaced = {}, replaces = {}, ends = {}, keys = {}, again = {} }
+  local mine, seen = {}, {}
+  for index, id in ipairs(ids) do
+    local may_be = is_new(index)
+    -- The same job twice in a call: what becomes of the first becomes of the second.
+    if may_be then plan.again[index], seen[id] = seen[id], seen[id] or index end
+    local field = may_be and not plan.again[index] and record_extension('12345678' .. bodies(index))[UNIQUE]
+    if field then
+      local mode, key = string.byte(field), string.sub(field, 2)
+      local earlier = mine[key]
+      local holder, record
+      if not earlier then holder, record = unique_holder(queue, key) end
+      if holder and ending and ending[holder] then holder = nil end
+      if mode == REJECT and (earlier or holder) then
+        plan.refused[index] = earlier and ids[earlier] or holder
+      else
+        if earlier then
+          plan.replaced[earlier] = index
+        elseif holder and (mode == REPLACE or scheduled_as(queue, holder, record)) then
+          plan.ends[#plan.ends + 1] = { holder, record }
+          plan.replaces[index] = true
+        end
+        mine[key], plan.keys[key] = index, id
+      end
+    end
+  end
+  return plan
 end

@@ -19,6 +19,13 @@ local function scheduled_member(id, flags, alone)
   return band == 0 and id or string.char(SUSPECT_LETTER + band) .. id
 end
 
+-- Whether a job waits in the schedule, under this name.
+local function scheduled_as(queue, id, record)
+  local member = scheduled_member(id, record_flags(record), false)
+  if call('ZSCORE', queue.scheduled, member) then return member end
+  if call('ZSCORE', queue.scheduled, '!' .. id) then return '!' .. id end
+end
+
 local function uses_bands(uses) return uses and string.find(uses, 'b', 1, true) end
 
 -- Jobs that are ready, suspects aside. O(1)

@@ -63,8 +63,10 @@ local function count_crash(queue, id, worker, now, crashes_max, quarantined)
   end
   record = record_with(record, QUARANTINED + SUSPECT, attempt, crashes)
   call('HSET', queue.jobs, id, record)
-  release(queue, id, record, now, 'd')
-  leave_batches(queue, now)
+  if has_flag(record_flags(record), EXTENDED) then
+    rare().release(queue, id, record, now, 'd')
+    rare().leave_batches(queue, now)
+  end
   call('ZADD', queue.dead, integer(now), id)
   quarantined[#quarantined + 1] = id
   quarantined[#quarantined + 1] = record
@@ -111,8 +113,8 @@ local function upkeep(queue, meta, now, run, lease_ms, crashes_max, skip_leased_
   promote(queue, now)
   local keeps = meta.uses and string.find(meta.uses, 'k', 1, true)
   local kept_ms = keeps and tonumber(call('HGET', queue.meta, 'kept_ms'))
-  if keeps then trim_kept(queue, kept_ms, math.huge, 0, now) end
-  if meta.uses and string.find(meta.uses, 'r', 1, true) then trim_rates(queue, now) end
+  if keeps then rare().trim_kept(queue, kept_ms, math.huge, 0, now) end
+  if meta.uses and string.find(meta.uses, 'r', 1, true) then rare().trim_rates(queue, now) end
   reap(queue, meta, now, run, crashes_max, skip_leased_alone, quarantined)
   meta.check = next_check(queue, meta.hold)
   if keeps then

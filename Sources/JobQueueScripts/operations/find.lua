@@ -1,5 +1,5 @@
 #!lua flags=no-writes
---@include common records places order notes batches ends leases
+--@include common records places leases
 -- Finds a job by its id, for operators.
 -- KEYS  the queue's 22 keys
 -- ARGV  id

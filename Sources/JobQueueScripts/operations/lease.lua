@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
---@include common records places order notes batches ends kept leases upkeep
+--@include common records places leases upkeep
+--@rare order notes batches ends kept
 -- Leases a batch, after the due part of the queue's upkeep.
 -- KEYS  the queue's 22 keys
 -- ARGV  run id of this Redis, token, worker's name, lease in ms, jobs at most, 1 when the worker holds nothing and may
@@ -36,10 +37,10 @@ local looks = meta.uses and string.find(meta.uses, 'f', 1, true)
 local function drop_cancelled(id, record)
   if not looks or not has_flag(record_flags(record), CANCELLED) then return false end
   call('HDEL', queue.jobs, id)
-  drop_notes(queue, meta.uses, { id })
+  rare().drop_notes(queue, meta.uses, { id })
   call('HINCRBY', queue.meta, 'cancelled', 1)
-  local due = release(queue, id, record, now, 'x')
-  leave_batches(queue, now)
+  local due = rare().release(queue, id, record, now, 'x')
+  rare().leave_batches(queue, now)
   if due > 0 and (meta.check == 0 or due < meta.check) then meta.check, meta.touched = due, true end
   return true
 end

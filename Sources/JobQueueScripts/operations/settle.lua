@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
---@include common records places order notes batches ends kept leases admit
+--@include common records places leases admit
+--@rare order notes batches ends kept
 -- Ends attempts: completes, retries, buries, gives back or snoozes jobs of some leases, and enqueues the follow-ups of
 -- those it completes. What is not under the lease any more is named and left alone, with its follow-ups.
 -- KEYS  the queue's 22 keys, then those of each queue that gets follow-ups (of the same shard)
@@ -142,18 +143,21 @@ end
 
 local function drop(ids)
   call('HDEL', queue.jobs, unpack(ids))
-  drop_notes(queue, uses, ids)
+  if uses and string.find(uses, 'n', 1, true) then rare().drop_notes(queue, uses, ids) end
 end
 
+local frees = false
 -- Gives free what belongs to a job that ends.
 local function free(id, record, state)
-  local due = release(queue, id, record, now, state)
+  if not has_flag(record_flags(record), EXTENDED) then return end
+  frees = true
+  local due = rare().release(queue, id, record, now, state)
   if due > 0 and (check == 0 or due < check) then check = due end
 end
 
 -- The last of a job that leaves nothing but its name.
 local function forget(id, record, state)
-  if state == 'c' and kept_ms > 0 then keep(queue, { id }, { record }, now) else drop({ id }) end
+  if state == 'c' and kept_ms > 0 then rare().keep(queue, { id }, { record }, now) else drop({ id }) end
   free(id, record, state)
   if remembers then remember({ id }, { string.sub(record, 16, 23) }, state) end
 end
@@ -207,7 +211,7 @@ for _, group in ipairs(groups) do
     local alone = lease_is_alone(group.lease)
     if #group.completed > 0 then
       if kept_ms > 0 then
-        keep(queue, group.completed, call('HMGET', queue.jobs, unpack(group.completed)), now)
+        rare().keep(queue, group.completed, call('HMGET', queue.jobs, unpack(group.completed)), now)
       else
         drop(group.completed)
       end
@@ -235,7 +239,7 @@ for _, group in ipairs(groups) do
   end
 end
 if changed and kept_ms > 0 then
-  trim_kept(queue, kept_ms, kept_max, completed_total - tonumber(values[2] or 0), now)
+  rare().trim_kept(queue, kept_ms, kept_max, completed_total - tonumber(values[2] or 0), now)
   if not uses or not string.find(uses, 'k', 1, true) then note_uses(queue, 'k') end
   if values[8] ~= ARGV[5] then call('HSET', queue.meta, 'kept_ms', ARGV[5]) end
   if check == 0 or now + kept_ms < check then check = now + kept_ms end
@@ -248,5 +252,5 @@ if changed then
 end
 local codes = {}
 for number, plan in ipairs(plans) do codes[number] = admit(plan[1], plan[2]) end
-leave_batches(queue, now)
+if frees then rare().leave_batches(queue, now) end
 return { stale_ids, died_ids, now, check, codes, cancelled_ids }

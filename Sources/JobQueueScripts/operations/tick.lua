@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
---@include common records places order notes batches ends kept leases upkeep
+--@include common records places leases upkeep
+--@rare order notes batches ends kept
 -- An idle worker's look: does the due part of the upkeep, and says when to look again. Writes nothing when nothing is
 -- leased or due.
 -- KEYS  the queue's 22 keys
