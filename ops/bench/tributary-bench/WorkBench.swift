@@ -137,4 +137,14 @@ private final class CountingSettler: JobSettler {
         get { queue.onQuarantine }
         set { queue.onQuarantine = newValue }
     }
+
+    var onExpired: (@Loop ([LeasedJob]) async throws -> Void)? {
+        get { queue.onExpired }
+        set { queue.onExpired = newValue }
+    }
+
+    var onCancelRequested: (@Loop (Lease, [String]) -> Void)? {
+        get { queue.onCancelRequested }
+        set { queue.onCancelRequested = newValue }
+    }
 }
