@@ -1,5 +1,7 @@
+import Bookkeeping
 import Core
 import EventLoop
+import Fleet
 import Glibc
 import JobQueue
 
@@ -57,7 +59,7 @@ enum DeadLetterCommands {
             \(times)
             """
     ) { session, arguments in
-        let rows = DeadLetterRows(pool: try await session.postgres())
+        let rows = OwedRows(pool: try await session.postgres())
         let queue = try await session.queue()
         let rate = try arguments.integer("rate", or: 100, in: 1...10_000)
         return try await work(session, arguments, Work(done: "retried", rate: rate)) { jobs in
@@ -80,12 +82,12 @@ enum DeadLetterCommands {
             \(times)
             """
     ) { session, arguments in
-        let rows = DeadLetterRows(pool: try await session.postgres())
+        let rows = OwedRows(pool: try await session.postgres())
         let queue = try await session.queue()
         let rate = try arguments.integer("rate", or: 10_000, in: 1...100_000)
         return try await work(session, arguments, Work(done: "deleted", rate: rate)) { jobs in
             let reason = "deleted by \(arguments.text("actor", or: "operator"))"
-            try await rows.end(jobs, reason: reason)
+            try await rows.record(jobs.map { JobEnd($0, reason: reason) })
             return try await queue.delete(jobs)
         }
     }

@@ -32,9 +32,9 @@ enum WorkCommands {
             ]
         }
         var page = listing.answer.page
-        let stuck = report.stuck.values.reduce(0, +)
-        if stuck > 0 {
-            page.add(["", "\(stuck.counted("step")) stand as dead letters: see `tributary dead list`."])
+        let ended = report.stuck.values.reduce(0, +)
+        if ended > 0 {
+            page.add(["", "\(ended.counted("step")) stand as dead letters: see `tributary dead list`."])
         }
         return Answer(["steps": listing.json, "enqueued": JSON(integer: report.addedTotal)], page)
     }
@@ -119,7 +119,13 @@ enum WorkCommands {
     ) async throws -> Answer {
         let deadline = Loop.monotonicMilliseconds + wait.milliseconds
         repeat {
-            if let report = try await run.report(id), report.isFinished { return answer(report) }
+            let report = try await run.report(id)
+            if let report, report.isFinished { return answer(report) }
+            if let report, report.state == .dead {
+                throw Refusal(
+                    "the run ended dead (\(report.endReason ?? "")): `tributary dead retry batch-\(id)` begins it again"
+                )
+            }
             try await Loop.sleep(for: .milliseconds(100))
         } while Loop.monotonicMilliseconds < deadline
         throw Refusal(
