@@ -34,7 +34,7 @@ final class BooksFixture {
         var configuration = try PostgresConfiguration(url: postgres.url)
         configuration.schema = uniqueName("books")
         if let port { configuration.address = .ip("127.0.0.1", port: port) }
-        configuration.connectTimeout = .seconds(1)
+        configuration.connectTimeout = .seconds(10)
         let server = if let redis { redis } else { try await TestServers.redis }
         let fixture = try BooksFixture(configuration, server, configure)
         do {
