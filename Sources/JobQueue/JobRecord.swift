@@ -26,7 +26,8 @@ struct JobRecord {
     /// The record of a new job without its first 8 bytes, Redis' time, which the script puts in front.
     static func body(of job: NewJob) -> [UInt8] {
         let traceBytes = job.traceContext?.utf8.count ?? 0
-        let extent = JobExtension(of: job).bytes
+        // Most jobs have none: not even looked for.
+        let extent = job.uses.isSubset(of: .bands) ? [] : JobExtension(of: job).bytes
         let extentBytes = extent.isEmpty ? 0 : 2 + extent.count
         let count = headerBytes - stampBytes + extentBytes + job.kind.utf8.count + traceBytes + job.payload.count
         return [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
