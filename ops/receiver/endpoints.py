@@ -16,6 +16,7 @@ A path that is not listed answers 404. Changing an entry begins its `failTimes` 
 
 import json
 import os
+import sys
 from collections import Counter
 
 
@@ -57,11 +58,11 @@ class Endpoints:
         self.refresh()
 
     def refresh(self):
-        """Reads the file again if it has changed. Raises ValueError when it cannot be used, keeping what was."""
+        """Reads the file again if it has changed, and says so. Raises ValueError when it cannot be used, keeping what was."""
         status = os.stat(self.path)
         version = (status.st_mtime_ns, status.st_size, status.st_ino)
         if version == self.version:
-            return
+            return False
         self.version = version
         with open(self.path, encoding="utf-8") as file:
             descriptions = json.load(file)
@@ -71,3 +72,23 @@ class Endpoints:
             else Endpoint(description, self.verifier)
             for path, description in descriptions.items()
         }
+        return True
+
+    def find(self, path, judge):
+        """The endpoint of a path, and why `judge` refuses the delivery for it (None when it does not).
+
+        Who has just written an endpoint into the file may be answered at once, so nothing is refused by an old one.
+        """
+        endpoint = self.by_path.get(path)
+        reason = "unknown path" if endpoint is None else judge(endpoint)
+        if reason and self.refresh_or_say():
+            return self.find(path, judge)
+        return endpoint, reason
+
+    def refresh_or_say(self):
+        """`refresh`, for when a file that cannot be used shall only be told."""
+        try:
+            return self.refresh()
+        except (OSError, ValueError) as error:
+            print(f"{self.path} is not usable, the endpoints stay: {error}", file=sys.stderr, flush=True)
+            return False

@@ -17,7 +17,6 @@ import os
 import signal
 import socket
 import struct
-import sys
 import time
 from collections import Counter
 
@@ -56,10 +55,9 @@ class Receiver:
 
     def receive(self, path, headers, body):
         """(endpoint or None, status) for a delivery, which is written down."""
-        endpoint = self.endpoints.by_path.get(path)
+        endpoint, reason = self.endpoints.find(path, lambda endpoint: self.refusal(endpoint, headers, body))
         identifier = headers.get("webhook-id")
         self.arrivals[(path, identifier)] += 1
-        reason = "unknown path" if endpoint is None else self.refusal(endpoint, headers, body)
         verified = reason is None
         if endpoint is None:
             status = 404
@@ -191,10 +189,7 @@ class Connection(asyncio.Protocol):
 async def refresh_for_ever(endpoints):
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
-        try:
-            endpoints.refresh()
-        except (OSError, ValueError) as error:
-            print(f"{endpoints.path} is not usable, the endpoints stay: {error}", file=sys.stderr, flush=True)
+        endpoints.refresh_or_say()
 
 
 async def serve(arguments):
