@@ -107,7 +107,7 @@ let package = Package(
         // For benchmarks only; no part of an installation.
         executable(
             "tributary-bench", path: "ops/bench/tributary-bench",
-            uses: ["Webhooks", "HTTPClient", "JobQueue", "Redis", "Fleet", "Crypto", "EventLoop", "Core"]),
+            uses: ["Webhooks", "HTTPClient", "JobQueue", "Redis", "Postgres", "Fleet", "Crypto", "EventLoop", "Core"]),
 
         // Tests: pure, wire, fleet.
         .target(

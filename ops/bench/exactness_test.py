@@ -6,6 +6,7 @@ from unittest import mock
 
 import ingest
 import jobs
+import order_work
 from lib.bench import Bench
 from lib.report import OURS, Report
 
@@ -45,6 +46,18 @@ class ExactnessTests(unittest.TestCase):
         self.assertFalse(self.ingest_run({"requests": 100, "refused": 1, "broken": 0}, stored=99))
         self.setUp()
         self.assertFalse(self.ingest_run({"requests": 100, "refused": 0, "broken": 1}, stored=100))
+
+    def order_run(self, counts, follow_ups=("a", "b", "c")):
+        self.setUp()
+        order_work.check(self.bench, types.SimpleNamespace(query=lambda sql: [counts]), OURS, 3, follow_ups)
+        return self.report.is_right
+
+    def test_each_order_has_its_row_its_key_its_account_its_amount_and_its_follow_up_once(self):
+        self.assertTrue(self.order_run("3|3|3|3|3"))
+        for counts in ("2|2|3|3|2", "4|3|3|3|4", "3|3|2|3|3", "3|3|3|4|3", "3|3|3|3|2"):
+            self.assertFalse(self.order_run(counts), counts)
+        for follow_ups in (("a", "b"), ("a", "b", "b"), ("a", "b", "c", "c"), ("a", "b", "c", "d")):
+            self.assertFalse(self.order_run("3|3|3|3|3", follow_ups), follow_ups)
 
 
 if __name__ == "__main__":

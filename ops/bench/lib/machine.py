@@ -43,7 +43,7 @@ def describe(folder):
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": f"{os.cpu_count()} cores ({models[0] if models else platform.machine()}), "
                    f"{round(kilobytes / 1048576)} GiB, {platform.freedesktop_os_release().get('PRETTY_NAME', '')}, "
-                   f"Linux {platform.release()}",
+                   f"Linux {platform.release().partition('-')[0]}",
         "load before": " ".join(f"{value:.2f}" for value in os.getloadavg()),
         "fdatasync of 4 KiB": f"p50 {p50:.0f} µs, p99 {p99:.0f} µs",
         "Tributary": first_line("git", "describe", "--always", "--dirty") or "no git",

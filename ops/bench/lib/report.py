@@ -50,7 +50,21 @@ class Report:
 
     def markdown(self):
         parts = dict.fromkeys([row["part"] for row in self.rows.values()] + [check["part"] for check in self.checks])
-        return "\n\n".join(self.table(part) for part in parts)
+        return "\n\n".join(([self.goals()] if any(row["goal"] for row in self.rows.values()) else [])
+                           + [self.table(part) for part in parts])
+
+    def goals(self):
+        """Every figure that has a goal, and who stands beside it."""
+        lines = ["### goals", "", "| | goal | median (min to max) | beside it |", "| --- | --- | ---: | --- |"]
+        rows = list(self.summaries())
+        for row in rows:
+            if not row["goal"]:
+                continue
+            beside = [f"{other['ratio']:.2f} x {other['who']} ({number(other['median'])})" for other in rows
+                      if other["measurement"] == row["measurement"] and other["ratio"]]
+            lines.append(f"| {row['measurement']} | {row['goal']} | {number(row['median'])} {row['unit']} "
+                         f"({number(row['min'])} to {number(row['max'])}) | {'; '.join(beside)} |")
+        return "\n".join(lines)
 
     def table(self, part):
         lines = [f"### {part}", "", "| measurement | of | median | min | max | runs | ours ÷ its | goal |",

@@ -42,6 +42,17 @@ class ReportTests(unittest.TestCase):
         self.assertTrue("| jobs |" in queue and "about queue" in queue and "flow" not in queue)
         self.assertTrue("| orders |" in flow and "about flow" in flow)
 
+    def test_what_has_a_goal_stands_in_a_table_of_its_own_with_who_is_beside_it(self):
+        report = Report()
+        report.begin("queue")
+        report.record("jobs", 300, "jobs/s", goal=">= 200")
+        report.record("jobs", 100, "jobs/s", who="peer")
+        report.record("bytes", 7, "bytes")
+        goals = report.markdown().split("### ")[1]
+        self.assertEqual(goals.split("\n", 1)[0], "goals")
+        self.assertIn("| jobs | >= 200 | 300 jobs/s (300 to 300) | 3.00 x peer (100) |", goals)
+        self.assertNotIn("bytes", goals)
+
     def test_percentiles_are_values_that_were_seen(self):
         ordered = list(range(1, 101))
         self.assertEqual([percentile(ordered, part) for part in (0, 0.5, 0.99, 1)], [1, 50, 99, 100])

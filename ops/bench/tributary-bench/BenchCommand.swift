@@ -6,7 +6,7 @@ struct BenchCommand: Sendable {
     let usage: String
     let run: @Loop @Sendable (BenchOptions) async throws -> Void
 
-    static let all = [webhooks, enqueue, load, work]
+    static let all = [webhooks, enqueue, load, work, orders]
 
     /// The exit code of the command that `arguments` name.
     @Loop static func run(_ arguments: [String]) async -> Int32 {

@@ -7,7 +7,7 @@ extension BenchCommand {
     static let enqueue = BenchCommand(
         name: "enqueue",
         usage:
-            "--jobs N [--first 0] [--together 1] [--callers 1] [--queue commissions] [--feature none|priorities|lifetime]"
+            "--jobs N [--first 0] [--together 1] [--callers 1] [--queue commissions] [--feature none|priorities|lifetime|order]"
     ) { options in
         let bench = try await EnqueueBench(options)
         print(try await bench.run())

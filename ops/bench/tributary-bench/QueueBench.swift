@@ -23,14 +23,17 @@ enum QueueBench {
         case priorities
         /// A lifetime of an hour.
         case lifetime
+        /// An order as its payload (``OrderBench``).
+        case order
     }
 
     /// - Parameter stamp: when the job was due, in nanoseconds of the monotonic clock; 0 where nobody asks.
     static func job(_ number: Int, queue: QueueName, feature: Feature = .none, stamp: Int64 = 0) -> NewJob {
         let id = id(of: number)
+        if feature == .order { return OrderBench.job(number, id: id, queue: queue) }
         var job = NewJob(id: id, queue: queue, kind: kind, payload: payload(number, stamp: stamp), shardKey: id)
         switch feature {
-        case .none: break
+        case .none, .order: break
         case .priorities: job.priority = PriorityBand.allCases[number % PriorityBand.allCases.count]
         case .lifetime: job.lifetime = .seconds(3600)
         }
