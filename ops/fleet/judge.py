@@ -18,6 +18,24 @@ def stored_events(sent, certain, stored):
             yield f"{event}: {state}, {conflicts} conflicts, and there was only one content"
 
 
+def clicks(accepted, unanswered, stored):
+    """`accepted`: click id -> session; `unanswered`: sessions; `stored`: the rows, as (click id, session, status)."""
+    rows, acknowledged = {}, set(accepted.values())
+    for click, session, status in stored:
+        rows.setdefault(session, []).append(click)
+        if status != "valid":
+            yield f"{session}: stored as {status}, and each session clicked once"
+    for click, session in sorted(accepted.items()):
+        found = rows.get(session, [])
+        if found != [click]:
+            yield f"{session}: acknowledged as {click}, stored {len(found)} times: {found}"
+    for session, found in sorted(rows.items()):
+        if session in unanswered and len(found) > 1:
+            yield f"{session}: had no answer, stored {len(found)} times"
+        elif session not in unanswered and session not in acknowledged:
+            yield f"{session}: stored, and neither acknowledged nor without an answer"
+
+
 def deliveries(owed, received):
     """`owed`: {"event", "path", "sha256", "status", "attempt"} of the database; `received`: the receiver's journal."""
     verified = {}

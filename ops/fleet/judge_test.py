@@ -23,6 +23,22 @@ class StoredEvents(unittest.TestCase):
             self.assertEqual(len(self.problems(stored)), 1, stored)
 
 
+class Clicks(unittest.TestCase):
+    def problems(self, *stored, accepted=(("c1", "s1"),), unanswered=("s2",)):
+        return list(judge.clicks(dict(accepted), set(unanswered), stored))
+
+    def test_an_open_click_may_be_there_or_not(self):
+        good = ("c1", "s1", "valid")
+        self.assertEqual(self.problems(good), [])
+        self.assertEqual(self.problems(good, ("c2", "s2", "valid")), [])
+
+    def test_each_flaw_is_found(self):
+        good, other = ("c1", "s1", "valid"), ("c2", "s2", "valid")
+        for stored in ([], [good, good], [("c9", "s1", "valid")], [good, other, other], [good, ("c3", "s3", "valid")],
+                       [("c1", "s1", "duplicate")]):
+            self.assertEqual(len(self.problems(*stored)), 1, stored)
+
+
 class Deliveries(unittest.TestCase):
     OWED = {"event": "msg_1", "path": "/A", "sha256": "s1", "status": "delivered", "attempt": 1}
     RECEIVED = {"id": "msg_1", "path": "/A", "sha256": "s1", "verified": True}

@@ -2,15 +2,16 @@
 """Kills the running fleet while orders flow, and then counts everything.
 
 Real Redis (appendfsync always), real PostgreSQL, two of each worker and of the scheduler, an ingest and a receiver, all on 4
-shards. Statements and acknowledgements wait a little at random, so that batches overlap on the same orders. Processes are
-ended with kill -9, most of them at a chosen moment (leased, in a transaction, between commit and acknowledge, sending), or
-stopped with SIGSTOP past their lease. An operator adjusts and cancels commissions meanwhile. Once Redis loses all its data
-while work is in flight and `tributary rebuild` follows, once PostgreSQL is restarted, once all follow-up enqueues are
-dropped for 10 s, and the 2 AM batch runs while its workers are killed.
+shards. Statements and acknowledgements wait a little at random, so that batches overlap on the same orders. Clicks come all
+the while. Processes are ended with kill -9, most of them at a chosen moment (leased, in a transaction, between commit and
+acknowledge, sending), or stopped with SIGSTOP past their lease. An operator adjusts and cancels commissions meanwhile. Once
+Redis loses all its data while work is in flight and `tributary rebuild` follows, once PostgreSQL is restarted, once all
+follow-up enqueues are dropped for 10 s, and the 2 AM batch runs while its workers are killed.
 
 Afterwards every event whose 202 was read must have exactly its effect, and every event without an answer either that or
 none: the money is computed from that list alone by ops/oracle, which shares no code with the fleet; the ledger adds up; every
-owed webhook was received with the bytes it was written with; no attempt is spent and no job dead.
+owed webhook was received with the bytes it was written with; every acknowledged click is stored once; no attempt is spent
+and no job dead.
 
 The last line is "passed failed". The seed is printed and TRIBUTARY_SEED repeats the run's choices (not its timing).
 """
@@ -31,6 +32,7 @@ import judge
 import kills
 import overlap
 from acts import Operator
+from clicks import Clicker
 from fleet import Fleet
 from orders import PARTNERS, Orders, in_batches, instant, policies
 from recorder import IN_TRANSACTION
@@ -83,8 +85,10 @@ class Run:
         senders = [Sender(fleet.ingest_port, key, part, random.Random(self.seed + 2 + number))
                    for number, part in enumerate((batches[:half], batches[half:]))]
 
+        clickers = [Clicker(fleet.ingest_port, PARTNERS, random.Random(self.seed + 4), "before")]
         killer.carry_out(plan[:len(plan) // 2], senders[0].between(0, 0.95))
-        self.lose_redis(fleet, senders[0])
+        self.lose_redis(fleet, senders[0], clickers[0])
+        clickers.append(Clicker(fleet.ingest_port, PARTNERS, random.Random(self.seed + 5), "after"))
         senders[1].release(0.1)
         fleet.restart_postgres()
         self.say("PostgreSQL was restarted under load")
@@ -93,14 +97,16 @@ class Run:
         self.say("for 10 s no follow-up was enqueued")
         killer.carry_out(plan[len(plan) // 2:], senders[1].between(0.2, 1))
         senders[1].finish()
+        clickers[1].finish()
         self.say("all is sent")
         self.settle(fleet, senders, 120)
         self.operator.finish()
         self.check("everything accepted is stored, nothing is owed", self.settle(fleet, senders, 60), self.owed(fleet))
         self.confirm(fleet, killer)
         self.say("2 AM is over")
-        self.report(fleet, killer, senders)
+        self.report(fleet, killer, senders, clickers)
         self.judge(fleet, orders, senders)
+        self.judge_clicks(fleet, clickers)
 
     def prepare(self, fleet):
         fleet.start_servers(overlap.POSTGRES_SETTINGS)
@@ -123,6 +129,11 @@ class Run:
     def stored_ids(self, fleet):
         return set(fleet.query("select event_id from inbound_events"))
 
+    def is_stored(self, fleet, sender, clicker):
+        """Whether all that was accepted is in tables, so that Redis is needed for none of it any more."""
+        clicks = set(fleet.query("select id from referral_clicks"))
+        return sender.certain_ids <= self.stored_ids(fleet) and clicker.accepted.keys() <= clicks
+
     def settle(self, fleet, senders, seconds):
         """Waits until everything accepted is stored, nothing is owed and no queue has anything ready or leased."""
         end = time.monotonic() + seconds
@@ -136,7 +147,7 @@ class Run:
             time.sleep(LOOK_SECONDS)
         return False
 
-    def lose_redis(self, fleet, sender):
+    def lose_redis(self, fleet, sender, clicker):
         """Redis' data is deleted while the ingest rests and work is in flight: who prices, sends and sweeps stands still, in
         the middle of it, until everything accepted is stored."""
         names = [f"{worker}-{number}" for worker in ("commission", "webhook", "batch") for number in (1, 2)]
@@ -144,10 +155,11 @@ class Run:
             fleet.freeze(name)
         sender.release(1)
         sender.finish()
+        clicker.finish()
         end = time.monotonic() + 60
-        while time.monotonic() < end and not sender.certain_ids <= self.stored_ids(fleet):
+        while time.monotonic() < end and not self.is_stored(fleet, sender, clicker):
             time.sleep(LOOK_SECONDS)
-        self.check("stored before Redis is lost", sender.certain_ids <= self.stored_ids(fleet))
+        self.check("stored before Redis is lost", self.is_stored(fleet, sender, clicker))
         self.check_none("no attempt was spent before Redis lost its data", (
             problem for problem in judge.queues_at_rest(fleet.inspect("queues")[1]["queues"]) if "spent" in problem))
         fleet.delete_redis()
@@ -194,7 +206,7 @@ class Run:
 
     # --- what became of it
 
-    def report(self, fleet, killer, senders):
+    def report(self, fleet, killer, senders, clickers):
         print("  kills and stops:")
         for line in kills.report(killer.done):
             print(f"    {line}")
@@ -208,7 +220,7 @@ class Run:
         accepted, unanswered = (sum(len(part) for part in parts) for parts in (
             (sender.accepted for sender in senders), (sender.unanswered for sender in senders)))
         print(f"    {accepted} events accepted, {unanswered} without an answer, "
-              f"{sum(sender.tries for sender in senders)} requests; {self.operator}")
+              f"{sum(sender.tries for sender in senders)} requests; {self.operator}; {' and '.join(map(str, clickers))}")
         self.check("some events are without an answer", unanswered > 0, unanswered)
 
     def judge(self, fleet, orders, senders):
@@ -254,6 +266,15 @@ class Run:
         self.check_none("no attempt was spent, no job is dead or left", judge.queues_at_rest(
             fleet.inspect("queues")[1]["queues"]))
 
+    def judge_clicks(self, fleet, clickers):
+        self.check_none("no click was refused or taken for a repeated one",
+                        (bad for clicker in clickers for bad in clicker.refused))
+        accepted = {click: session for clicker in clickers for click, session in clicker.accepted.items()}
+        unanswered = set().union(*(clicker.unanswered for clicker in clickers))
+        stored = [row.split("|") for row in fleet.query("select id, session_id, status from referral_clicks")]
+        self.check_none(f"{len(accepted)} clicks: each stored once ({len(stored)} are)",
+                        judge.clicks(accepted, unanswered, stored))
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -269,6 +290,8 @@ def main():
     folder = tempfile.mkdtemp(prefix="tributary-fleet-")
     run, fleet = Run(options), Fleet(folder, options.binaries, options.delay_ms)
     fleet.environment["TRIBUTARY_SHARDS"] = str(SHARDS)
+    # So that clicks come from many addresses, of which each has a limit.
+    fleet.environment["TRIBUTARY_TRUSTED_PROXIES"] = "127.0.0.1/32"
     if options.faults:
         fleet.test_settings["TRIBUTARY_FAULTS"] = options.faults
     try:

@@ -19,8 +19,9 @@ PAIRS = [f"{name}-{number}" for name in [*WORKERS, "scheduler"] for number in (1
 STAGE_MIN = 5
 # More than that, since some find their moment gone.
 STAGE_AIMED = 7
-WORKERS_OF_STAGE = {LEASED: ("conversion", "commission", "webhook"), IN_TRANSACTION: ("conversion", "commission"),
-                    UNACKNOWLEDGED: ("conversion", "commission", "webhook"), SENDING: ("webhook",)}
+WORKERS_OF_STAGE = {LEASED: ("click", "conversion", "commission", "webhook"),
+                    IN_TRANSACTION: ("click", "conversion", "commission"),
+                    UNACKNOWLEDGED: ("click", "conversion", "commission", "webhook"), SENDING: ("webhook",)}
 
 
 class Strike:
@@ -174,7 +175,8 @@ def stage_counts(strikes, action=KILL):
 
 
 def shortcomings(strikes, kills):
-    """What the strikes lack: too few of them, a process that was never killed, a stage that was not met five times."""
+    """What the strikes lack: too few of them, a process that was never killed, a stage that was not met five
+    times."""
     killed = [strike for strike in strikes if strike.action == KILL]
     if len(killed) < kills:
         yield f"{len(killed)} kills of {kills}"
@@ -182,6 +184,8 @@ def shortcomings(strikes, kills):
     for stage in STAGES:
         if stages[stage] < STAGE_MIN:
             yield f"{stages[stage]} kills {stage}, {STAGE_MIN} wanted"
+    if not any(strike.kind == "click" and strike.moment.stages for strike in killed):
+        yield "click workers were killed idle only"
     for action, names in ((KILL, {"ingest", "redis", *PAIRS}), (STOP, {"ingest", "redis", *WORKERS, "scheduler"})):
         seen = {name for strike in strikes if strike.action == action for name in (strike.name, strike.kind)}
         missing = sorted(names - seen)

@@ -50,6 +50,10 @@ class Shortcomings(unittest.TestCase):
         self.assertEqual(kills.stage_counts(plan), {})
         self.assertEqual(kills.stage_counts(plan, STOP), {"sending": 9})
 
+    def test_a_click_worker_must_be_killed_with_clicks_in_hand(self):
+        self.assertIn("click workers were killed idle only", self.without(
+            lambda strike: strike.kind == "click" and strike.moment.stages))
+
     def test_everybody_has_a_turn(self):
         for name in ["ingest", "redis", *PAIRS]:
             self.assertTrue(any(name in problem for problem in self.without(
