@@ -37,6 +37,18 @@ extension Setting {
         "Requests in flight to one webhook endpoint from one process, so that a slow one does not hold the others up.")
     package static let batch = Setting(
         "BATCH", "a whole number from 1 to 500", default: "100", "Jobs a worker takes at once.")
+    package static let queueLengthMax = Setting(
+        "QUEUE_LENGTH_MAX", "queue=number pairs with commas between, such as clicks=500000,conversions=1000000",
+        default: "",
+        "Jobs a queue may have, waiting and running, before producers are refused (429); no limit for queues not named."
+    )
+    package static let keepCompleted = Setting(
+        "KEEP_COMPLETED",
+        "queue=age/number pairs with commas between, such as webhooks=24h/100000 (s, m, h, d; 1s to 366d)",
+        default: "", "Queues whose completed jobs stay to be looked at, for how long and how many of them at most.")
+    package static let cancelGrace = Setting(
+        "CANCEL_GRACE_MS", "milliseconds from 0 to 3600000", default: "10000",
+        "How long a running job has to end after it was cancelled, before its lease is taken away.")
 
     // Process
     package static let drain = Setting(
@@ -115,6 +127,7 @@ extension Setting {
     package static let all: [Setting] = [
         redisURL, postgresURL, schema, postgresPool, durability, redisFsync,
         prefix, shards, lease, concurrency, endpointConcurrency, batch,
+        queueLengthMax, keepCompleted, cancelGrace,
         drain, startLimit, metricsAddress, metricsPort, ingestAddress, ingestPort, ingestWaitingMax, logLevel, demo,
         masterKey, masterKeyID, privacyKey,
         trustedProxies, allowDestinations, allowHTTP,

@@ -87,6 +87,9 @@ extension SettingReader {
         queue.prefix = word(.prefix, bytesMax: 40, alsoAllowed: "_.-")
         queue.shardCount = integer(.shards, in: 1...256)
         queue.lease = milliseconds(.lease, in: 100...600_000)
+        queue.lengthMax = queueLengths()
+        queue.keptCompleted = keptCompleted()
+        queue.cancelGrace = milliseconds(.cancelGrace, in: 0...3_600_000)
         queue.settleDelay = settleDelay
         queue.faults = faults.reduce(into: []) { if let fault = QueueFaults(named: $1) { $0.insert(fault) } }
         return queue

@@ -61,6 +61,8 @@ import Testing
             "TRIBUTARY_SMTP_URL": "smtp://u:p@mail.example:587", "TRIBUTARY_MAIL_FROM": "a@b.example",
             "TRIBUTARY_MAIL_TO": "c@d.example,e@f.example", "TRIBUTARY_CHAT_URL": "https://chat.example/hook/x",
             "TRIBUTARY_TEST": "1", "TRIBUTARY_FAULTS": "drop-follow-ups,other", "TRIBUTARY_SEED": "42",
+            "TRIBUTARY_QUEUE_LENGTH_MAX": "clicks=500, conversions=100000000",
+            "TRIBUTARY_KEEP_COMPLETED": "webhooks=24h/100000,clicks=90s/1", "TRIBUTARY_CANCEL_GRACE_MS": "250",
             "TRIBUTARY_TEST_DELAY_MS": "2-30", "TRIBUTARY_TEST_RECORDER": "/run/stages",
         ])
         #expect(configuration.testDelay == .milliseconds(2) ... .milliseconds(30))
@@ -78,6 +80,13 @@ import Testing
         #expect(configuration.queue.prefix == "t.1" && configuration.queue.shardCount == 4)
         #expect(configuration.queue.lease == .milliseconds(500))
         #expect(configuration.queue.faults == .dropFollowUps)
+        #expect(configuration.queue.lengthMax == [.clicks: 500, .conversions: 100_000_000])
+        #expect(
+            configuration.queue.keptCompleted == [
+                .webhooks: CompletedRetention(age: .seconds(86_400), count: 100_000),
+                .clicks: CompletedRetention(age: .seconds(90), count: 1),
+            ])
+        #expect(configuration.queue.cancelGrace == .milliseconds(250) && configuration.queue.problems().isEmpty)
         #expect(configuration.faults == ["drop-follow-ups", "other"])
         #expect(configuration.concurrency == 5 && configuration.batch == 50)
         #expect(configuration.drain == .zero && configuration.startLimit == .seconds(1))
@@ -109,6 +118,12 @@ import Testing
         ("TRIBUTARY_MAIL_FROM", "nobody"), ("TRIBUTARY_MAIL_TO", "a@b.example,c d@e.example"),
         ("TRIBUTARY_CHAT_URL", "chat.example"),
         ("TRIBUTARY_FAULTS", "drop-follow-ups"), ("TRIBUTARY_SEED", "x"),
+        ("TRIBUTARY_QUEUE_LENGTH_MAX", "500"), ("TRIBUTARY_QUEUE_LENGTH_MAX", "click=5"),
+        ("TRIBUTARY_QUEUE_LENGTH_MAX", "clicks=0"), ("TRIBUTARY_QUEUE_LENGTH_MAX", "clicks=100000001"),
+        ("TRIBUTARY_QUEUE_LENGTH_MAX", "clicks=5,clicks=6"), ("TRIBUTARY_QUEUE_LENGTH_MAX", "clicks=5,"),
+        ("TRIBUTARY_KEEP_COMPLETED", "webhooks=24h"), ("TRIBUTARY_KEEP_COMPLETED", "webhooks=0s/5"),
+        ("TRIBUTARY_KEEP_COMPLETED", "webhooks=367d/5"), ("TRIBUTARY_KEEP_COMPLETED", "webhooks=24/5"),
+        ("TRIBUTARY_KEEP_COMPLETED", "webhooks=1h/10000001"), ("TRIBUTARY_CANCEL_GRACE_MS", "3600001"),
         ("TRIBUTARY_TEST_DELAY_MS", "1-5"), ("TRIBUTARY_TEST_RECORDER", "/tmp/recorder"),
     ])
     func aBadValueIsNamedWithWhatToDo(_ name: String, _ value: String) throws {

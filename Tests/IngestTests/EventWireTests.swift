@@ -176,6 +176,22 @@ struct EventWireTests {
         await fixture.end()
     }
 
+    /// The queue's own limit refuses at once, where the gate has read nothing yet.
+    @Loop @Test func aQueueAtItsLengthIsSaidWith429() async throws {
+        // One job in each of the four shards; events of one order share a shard.
+        let fixture = try await IngestFixture.make(lengthMax: [.conversions: 4])
+        let key = try await fixture.addKey()
+        #expect(try await fixture.post(Self.path, created("a"), key: key).status == 202)
+        let answer = try await fixture.post(Self.path, created("b"), key: key)
+        #expect(answer.status == 429 && answer.json[path: "error.code"] == "queue_too_long")
+        #expect(answer.header("Retry-After") != nil)
+        // What is known already is no new job.
+        #expect(try await fixture.post(Self.path, created("a"), key: key).json[path: "data.duplicate"] == true)
+        #expect(try await fixture.payloads().count == 1)
+        #expect(try await fixture.post(Self.path, created("b"), key: key).status == 202)
+        await fixture.end()
+    }
+
     @Loop @Test func withoutRedisIt503sAndRecovers() async throws {
         let redis = try await PrivateRedis.start()
         defer { redis.stop() }

@@ -28,8 +28,9 @@ final class IngestFixture {
     /// - Parameters:
     ///   - redis: the shared one, or one that the test may stop.
     ///   - publish: whether a directory is there at the start.
+    ///   - lengthMax: jobs that queues may have; no limit by default.
     static func make(
-        on redis: PrivateRedis? = nil, publish: Bool = true,
+        on redis: PrivateRedis? = nil, publish: Bool = true, lengthMax: [QueueName: Int] = [:],
         seed: @Loop (IngestFixture) async throws -> Void = { _ in },
         configure: (inout IngestConfiguration) -> Void = { _ in }
     ) async throws -> IngestFixture {
@@ -48,7 +49,7 @@ final class IngestFixture {
         configuration.trustedProxies = [AddressRange("127.0.0.0/8")].compactMap { $0 }
         configure(&configuration)
         let connection = try await connect(server)
-        let fixture = IngestFixture(server, connection, pool, configuration)
+        let fixture = IngestFixture(server, connection, pool, configuration, lengthMax)
         try await seed(fixture)
         if publish { try await fixture.publish() }
         try await fixture.service.start()
@@ -56,7 +57,8 @@ final class IngestFixture {
     }
 
     private init(
-        _ redis: PrivateRedis, _ connection: RedisConnection, _ pool: PostgresPool, _ configuration: IngestConfiguration
+        _ redis: PrivateRedis, _ connection: RedisConnection, _ pool: PostgresPool,
+        _ configuration: IngestConfiguration, _ lengthMax: [QueueName: Int]
     ) {
         self.redis = redis
         self.connection = connection
@@ -65,6 +67,7 @@ final class IngestFixture {
         var options = JobQueueConfiguration()
         options.prefix = configuration.prefix
         options.shardCount = 4
+        options.lengthMax = lengthMax
         queue = JobQueue(connection: connection, configuration: options)
         service = IngestService(
             configuration, queue: queue, limiterConnection: connection, directoryConnection: connection, pool: pool)
