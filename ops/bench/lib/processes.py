@@ -83,7 +83,8 @@ class Processes:
         output = self.folder / f"{name}.out"
         with open(output, "wb") as out, open(self.folder / f"{name}.log", "wb") as log:
             process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=out, stderr=log,
-                                       env={**os.environ, **(environment or {})}, preexec_fn=preexec)
+                                       env={**os.environ, **(environment or {})}, preexec_fn=preexec,
+                                       start_new_session=True)
         process.name, process.output = name, output
         self.started.append(process)
         return process
@@ -106,7 +107,9 @@ class Processes:
 
     def end_all(self):
         for process in reversed(self.started):
-            process.kill()
+            # Each leads a group of its own: nginx's workers outlive their master otherwise.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         for process in self.started:
             process.wait()
         self.started = []
