@@ -12,7 +12,8 @@ package enum Inspector {
     /// Every command, in the order of `--help`.
     static let commands: [Command] =
         SetupCommands.all + PartnerCommands.all + AccessCommands.all + OrderCommands.all + MoneyCommands.all
-        + QueueCommands.all + JobCommands.all + DeadLetterCommands.all + WorkCommands.all + FleetCommands.all
+        + QueueCommands.all + [LimitsCommand.command] + JobCommands.all + DeadLetterCommands.all
+        + QuarantineCommands.all + [CheckCommand.command] + WorkCommands.all + FleetCommands.all
         + [Completion.command]
 
     /// Runs the command that `words` name.

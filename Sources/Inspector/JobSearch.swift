@@ -10,6 +10,9 @@ enum JobSearch {
     static let until = CommandOption.value("until", "WHEN", "not after, in the same forms")
     static let cursor = CommandOption.value("cursor", "CURSOR", "go on where an earlier answer ended")
 
+    /// Behind the heads of their order keys: no state of a job, which is ready, but a place.
+    static let held = "held"
+
     /// The filter that a command line names; everything unless it says otherwise.
     static func filter(_ arguments: Arguments, now: EpochMilliseconds) throws -> JobFilter {
         var filter = JobFilter()
@@ -20,7 +23,10 @@ enum JobSearch {
         filter.shardKey = arguments.optional("shard-key")
         filter.since = try arguments.instant("since", now: now)
         filter.until = try arguments.instant("until", now: now)
-        if let state = arguments.optional("state").flatMap(JobState.init(rawValue:)), !filter.only(state) {
+        filter.batch = arguments.optional("batch")
+        if arguments.optional("state") == held {
+            filter.places = [.held]
+        } else if let state = arguments.optional("state").flatMap(JobState.init(rawValue:)), !filter.only(state) {
             throw Arguments.Usage("jobs that are \(state.rawValue) leave no trace in a queue")
         }
         return filter
@@ -43,6 +49,9 @@ enum JobSearch {
             "maxAttempts": JSON(integer: job.maxAttempts), "crashes": JSON(integer: job.crashes),
             "priority": .string("\(job.priority)"), "deadline": instant(job.deadline),
             "enqueuedAt": instant(job.enqueuedAt), "dueAt": instant(job.dueAt), "diedAt": instant(job.diedAt),
+            "completedAt": instant(job.completedAt), "batch": job.batch.map { .string($0) } ?? .null,
+            "orderKey": job.orderKey.map { .string($0) } ?? .null,
+            "uniqueKey": job.unique.map { .string($0.key) } ?? .null, "heldBack": .bool(job.isHeldBack),
             "worker": job.worker.map { .string($0) } ?? .null,
             "failures": .array(
                 job.failures.map {
@@ -76,16 +85,26 @@ enum JobSearch {
             .init(heading: "queue"), .init(heading: "state"), .init(heading: "id"),
             .init(heading: "kind", isDroppable: true),
             .init(heading: "failed", isRight: true), .init(heading: "when"),
-            .init(heading: "last failure", isElastic: true),
+            .init(heading: "last failure, or more", isElastic: true),
         ])
         table.rows = jobs.map { job in
             [
-                "\(job.queue.rawValue)", "\(job.state.rawValue, style(of: job.state))", "\(job.id)", "\(job.kind)",
+                "\(job.queue.rawValue)", "\(job.isHeldBack ? held : job.state.rawValue, style(of: job.state))",
+                "\(job.id)",
+                "\(job.kind)",
                 "\(job.attempt)/\(job.maxAttempts)",
-                "\((job.dueAt ?? job.diedAt ?? job.enqueuedAt)?.roughly(to: now) ?? "-")",
-                "\(job.failures.last?.message ?? job.worker.map { "runs on \($0)" } ?? "-")",
+                "\((job.dueAt ?? job.diedAt ?? job.completedAt ?? job.enqueuedAt)?.roughly(to: now) ?? "-")",
+                "\(note(job))",
             ]
         }
         return table
+    }
+
+    private static func note(_ job: StoredJob) -> String {
+        let batch = job.batch.map { "batch \($0)" }
+        let held = job.isHeldBack ? job.orderKey.map { "behind key \($0)" } : nil
+        let running = job.worker.map { "runs on \($0)" }
+        let notes = [job.failures.last?.message ?? running, held, batch].compactMap(\.self)
+        return notes.isEmpty ? "-" : notes.joined(separator: "; ")
     }
 }

@@ -48,11 +48,27 @@ enum MoneyCommands {
     }
 
     static let cancel = Command(
-        "cancel", .orders, "Cancels a commission that is not paid.", words: [commission],
-        options: [.required("reason", "TEXT", "why, for the audit and the partner"), actor],
-        examples: ["cancel 0190b2c4-7d3e-7a41-9f50-1c2d3e4f5061 --reason \"Customer cancellation\""]
+        "cancel", .orders, "Cancels a commission that is not paid (with --reason), or jobs that wait or run.",
+        words: [CommandWord("id", "a commission's uuid, or ids of jobs", isRepeated: true)],
+        options: [
+            .value("reason", "TEXT", "of a commission only: why, for the audit and the partner"), actor,
+            .value("queue", "NAME", "of jobs only: the queue they are in", choices: QueueCommands.names),
+        ],
+        examples: [
+            "cancel 0190b2c4-7d3e-7a41-9f50-1c2d3e4f5061 --reason \"Customer cancellation\"",
+            "cancel delivery-0190b2c4-7d3e-7a41-9f50-1c2d3e4f5061-0 --actor kim",
+        ],
+        details: """
+            The row that owes a job ends first, with who. A job that waits is gone at once. The worker of one that runs is told, \
+            and its lease is taken away after TRIBUTARY_CANCEL_GRACE_MS; what such a run has done stays done. Dead ones: \
+            `tributary dead delete`.
+            """
     ) { session, arguments in
-        try await perform(session, arguments, reason: arguments.text("reason"), .cancel)
+        guard let reason = arguments.optional("reason") else { return try await JobCancel.run(session, arguments) }
+        guard arguments.positional.count == 1, arguments.optional("queue") == nil else {
+            throw Arguments.Usage("--reason is for one commission; jobs are cancelled without it")
+        }
+        return try await perform(session, arguments, reason: reason, .cancel)
     }
 
     private static func commissionID(_ arguments: Arguments) throws -> UUID {

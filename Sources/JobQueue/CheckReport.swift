@@ -43,6 +43,12 @@ package struct CheckReport: Hashable, Sendable {
     /// the queue is shorter.
     package internal(set) var unproven = 0
 
+    package init(findings: [Finding] = [], seen: Int = 0, unproven: Int = 0) {
+        self.findings = findings
+        self.seen = seen
+        self.unproven = unproven
+    }
+
     /// The first ones are enough to know that something is wrong.
     package static let findingsMax = 10_000
 }

@@ -11,6 +11,7 @@ package struct JobFilter: Hashable, Sendable {
     /// In the last failure's message, upper and lower case as it stands.
     package var errorContains: String?
     package var idPrefix: String?
+    package var batch: String?
     /// Jobs of a shard key lie all in one shard, but the key itself is not kept: the others of that shard pass too.
     package var shardKey: String?
     /// Of dead and quarantined jobs their time of death, of the others when they were enqueued.
@@ -46,6 +47,7 @@ package struct JobFilter: Hashable, Sendable {
         if let states, !states.contains(job.state) { return false }
         if let kind, job.kind != kind { return false }
         if let idPrefix, !job.id.hasPrefix(idPrefix) { return false }
+        if let batch, job.batch != batch { return false }
         if let text = errorContains, job.failures.last?.message.contains(text) != true { return false }
         let time = job.diedAt ?? job.enqueuedAt
         if let since, time.map({ $0 < since }) ?? true { return false }

@@ -30,8 +30,17 @@ extension JobQueue {
     package func batch(
         _ id: String, in queue: QueueName, shardKey: String
     ) async throws(QueueError) -> BatchState? {
-        let answer = try await context.run(
-            QueueScript.batchFind, queue, shard: configuration.shard(of: shardKey), [.string(id)])
+        try await batch(id, queue, shard: configuration.shard(of: shardKey))
+    }
+
+    /// How far the batch of a job is; `nil` when the job has none, or the batch has ended. O(log n)
+    package func batch(of job: StoredJob) async throws(QueueError) -> BatchState? {
+        guard let id = job.batch else { return nil }
+        return try await batch(id, job.queue, shard: job.shard)
+    }
+
+    private func batch(_ id: String, _ queue: QueueName, shard: Int) async throws(QueueError) -> BatchState? {
+        let answer = try await context.run(QueueScript.batchFind, queue, shard: shard, [.string(id)])
         guard let numbers = answer.array?.compactMap(\.integer) else { throw .unexpected(QueueScript.batchFind) }
         if numbers.isEmpty { return nil }
         guard numbers.count == 4 else { throw .unexpected(QueueScript.batchFind) }

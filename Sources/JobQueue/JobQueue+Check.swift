@@ -6,10 +6,14 @@ extension JobQueue {
     ///
     /// It goes through everything in slices, each a script of well below 5 ms, and asks for a proof in one script before it
     /// calls a job lost or doubled: the places of jobs move meanwhile. O(n log n) in all.
-    /// - Parameter repair: mends what it finds (``CheckReport/Kind`` says how).
-    package func check(_ queue: QueueName, repair: Bool = false) async throws(QueueError) -> CheckReport {
+    /// - Parameters:
+    ///   - shards: of these only, so that a caller can say how far it is; of all by default.
+    ///   - repair: mends what it finds (``CheckReport/Kind`` says how).
+    package func check(
+        _ queue: QueueName, shards: Range<Int>? = nil, repair: Bool = false
+    ) async throws(QueueError) -> CheckReport {
         var report = CheckReport()
-        for shard in 0..<configuration.shardCount {
+        for shard in (shards ?? 0..<configuration.shardCount).clamped(to: 0..<configuration.shardCount) {
             var held: [String] = []
             for structure in ["scheduled", "dead", "kept", "members", "expiries", "leases", "unique", "heads"] {
                 _ = try await walk(structure, queue, shard, repair, &held, &report)

@@ -104,7 +104,8 @@ private struct ScanAnswer {
                 StoredJob(
                     id: id, queue: cursor.queue, shard: cursor.shard, state: cursor.place.state(of: record),
                     record: record, time: EpochMilliseconds(rawValue: time),
-                    fence: held.first.flatMap { Int64($0) }, worker: held.count == 2 ? String(held[1]) : nil))
+                    fence: held.first.flatMap { Int64($0) }, worker: held.count == 2 ? String(held[1]) : nil,
+                    isHeldBack: cursor.place == .held))
         }
     }
 }

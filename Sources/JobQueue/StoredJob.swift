@@ -26,6 +26,14 @@ package struct StoredJob: Sendable {
     package let deadline: EpochMilliseconds?
     package let unique: UniqueKey?
     package let orderKey: String?
+    /// Jobs of its order key that may be out at once; 1 without a ``KeyLimit``.
+    package let places: Int
+    /// Between two starts of jobs of its order key; `nil` for no rate.
+    package let startInterval: Duration?
+    /// Of the key's rate: how many may start at once after a rest.
+    package let burst: Int
+    /// Whether a scan saw it behind the heads of its order key; ``JobQueue/isHeldBack(_:)`` asks for one job.
+    package let isHeldBack: Bool
     package let batch: String?
     package let failures: [JobFailure]
     /// The fence of its lease and who holds it, of a leased job.
@@ -34,7 +42,7 @@ package struct StoredJob: Sendable {
 
     init(
         id: String, queue: QueueName, shard: Int, state: JobState, record: JobRecord?, time: EpochMilliseconds? = nil,
-        fence: Int64? = nil, worker: String? = nil
+        fence: Int64? = nil, worker: String? = nil, isHeldBack: Bool = false
     ) {
         self.id = id
         self.queue = queue
@@ -54,6 +62,11 @@ package struct StoredJob: Sendable {
         deadline = record?.deadline
         unique = record?.extent.unique
         orderKey = record?.extent.orderKey
+        places = Int(record?.extent.places ?? 1)
+        let interval = record?.extent.startIntervalMicroseconds ?? 0
+        startInterval = interval == 0 ? nil : .microseconds(Int64(interval))
+        burst = Int(record?.extent.burst ?? 1)
+        self.isHeldBack = isHeldBack
         batch = record?.extent.batch
         failures = record?.failures ?? []
         self.fence = fence

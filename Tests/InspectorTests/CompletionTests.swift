@@ -30,7 +30,7 @@ struct CompletionTests {
         #expect(try await bash(["dead", "retry", "--dr"]) == ["--dry-run"])
         #expect(
             try await bash(["jobs", "--state", ""]) == [
-                "ready", "leased", "scheduled", "dead", "quarantined", "completed",
+                "ready", "leased", "scheduled", "dead", "quarantined", "completed", "held",
             ])
         #expect(try await bash(["jobs", "--queue", "w"]) == ["webhooks"])
         #expect(try await bash(["pause", "n"]) == ["notifications"])

@@ -1,6 +1,7 @@
 import Bookkeeping
 import Core
 import EventLoop
+import Fleet
 import JobQueue
 import Ledger
 import Testing
@@ -101,6 +102,81 @@ struct JobCommandTests {
             let batch = try await tributary.queue.lease(.clicks, shard: shard, max: 1, mayTakeAlone: true).batch
             #expect(batch != nil)
             #expect(try await tributary("job", "ready", changing: offline).out.contains("next: it runs now, on "))
+        }
+    }
+
+    @Loop @Test func jobsOfAKeyAndABatchSaySo() async throws {
+        try await InspectorFixture.run(isMigrated: false) { tributary in
+            let offline: [String: String?] = ["TRIBUTARY_POSTGRES_URL": nil]
+            #expect(try await tributary.queue.open(JobBatch(id: "import-7", queue: .webhooks, shardKey: "shop-1")))
+            var jobs = ["head", "behind"].map { NewJob.test($0, .webhooks) }
+            for index in jobs.indices {
+                jobs[index].shardKey = "shop-1"
+                jobs[index].orderKey = "shop-1"
+            }
+            jobs[0].batch = "import-7"
+            _ = try await tributary.queue.enqueue(jobs)
+            let list = try await tributary("jobs")
+            #expect(list.out.contains("ready  head") && list.out.contains("batch import-7\n"))
+            #expect(list.out.contains("held   behind") && list.out.contains("behind key shop-1"), "\(list.out)")
+            for words in [["--state", "held"], ["--batch", "import-7"]] {
+                let found = try await InspectorFixture.tributary(["jobs", "--json"] + words, tributary.environment)
+                #expect(
+                    try found.json["jobs"]?.array?.map { $0["id"] } == (words[0] == "--batch" ? ["head"] : ["behind"]))
+            }
+            let head = try await tributary("job", "head", changing: offline)
+            #expect(head.out.contains("  batch import-7: 1 out, 0 dead, open still\n"), "\(head.out)")
+            #expect(head.out.contains("  order key shop-1: one after the other\n"))
+            #expect(head.out.contains("next: as soon as a worker is free"))
+            let behind = try await tributary("job", "behind", changing: offline)
+            #expect(behind.out.contains("next: when another job of its key shop-1 has ended\n"))
+            let json = try await tributary("job", "head", "--json", changing: offline).json["job"]
+            #expect(json?["batch"] == "import-7" && json?["batchState"]?["outstanding"] == 1)
+            #expect(json?["heldBack"] == false && json?["orderKey"] == "shop-1" && json?["progress"] == .null)
+        }
+    }
+
+    @Loop @Test func aJobSaysHowFarItIs() async throws {
+        try await InspectorFixture.run(isMigrated: false) { tributary in
+            let offline: [String: String?] = ["TRIBUTARY_POSTGRES_URL": nil]
+            _ = try await tributary.queue.enqueue(.test("a"))
+            let shard = try #require(try await tributary.queue.find("a", in: .clicks)?.shard)
+            let batch = try await tributary.queue.lease(.clicks, shard: shard, max: 1, mayTakeAlone: true).batch
+            let job = try #require(batch?.jobs.first)
+            #expect(try await tributary.queue.note(job, progress: 0.425, line: "half of \u{1b}it is read"))
+            let run = try await tributary("job", "a", changing: offline)
+            #expect(run.out.contains("What it said of itself: 42 %, "), "\(run.out)")
+            #expect(run.out.contains("  half of  it is read\n"))
+            let json = try await tributary("job", "a", "--json", changing: offline).json["job"]
+            #expect(json?["progress"]?.number?.text == "0.425" && json?["log"]?[0]?["text"] == "half of  it is read")
+        }
+    }
+
+    @Loop @Test func completedJobsThatAreKeptAreFound() async throws {
+        try await InspectorFixture.run(isMigrated: false) { tributary in
+            // By the environment's setting, as the workers read it.
+            let set: [String: String?] = [
+                "TRIBUTARY_KEEP_COMPLETED": "clicks=1h/100", "TRIBUTARY_POSTGRES_URL": nil,
+            ]
+            var environment = tributary.environment
+            environment["TRIBUTARY_KEEP_COMPLETED"] = "clicks=1h/100"
+            let configuration = try FleetConfiguration(environment: environment, resolve: { $0 })
+            let queue = JobQueue(connection: tributary.connection, configuration: configuration.queue)
+            _ = try await queue.enqueue([.test("a"), .test("hook", .webhooks)])
+            for name in [QueueName.clicks, .webhooks] {
+                for shard in 0..<4 {
+                    guard let batch = try await queue.lease(name, shard: shard, max: 9, mayTakeAlone: true).batch else {
+                        continue
+                    }
+                    _ = try await queue.complete(batch.jobs)
+                }
+            }
+            let json = try await tributary("jobs", "--state", "completed", "--json", changing: set).json
+            #expect(json["jobs"]?.array?.map { $0["id"] } == ["a"] && json["jobs"]?[0]?["completedAt"]?.string != nil)
+            let run = try await tributary("job", "a", changing: set)
+            #expect(run.lines[0] == "a  completed" && run.out.contains("  completed 20"), "\(run.out)")
+            #expect(run.out.contains("next: never: it has completed"))
+            #expect(try await tributary("job", "hook", changing: set).status == .failed)
         }
     }
 

@@ -1,0 +1,47 @@
+import Core
+import EventLoop
+import JobQueue
+import TestSupport
+import Testing
+
+@testable import Inspector
+
+/// `limits`, and the environment's settings behind it.
+struct LimitsCommandTests {
+    init() { Loop.startThread() }
+
+    @Loop private func keyed(_ count: Int, _ limit: KeyLimit) -> [NewJob] {
+        (0..<count).map { number in
+            var job = NewJob.test("\(limit.key)-\(number)", .webhooks)
+            job.shardKey = limit.key
+            job.limit = limit
+            return job
+        }
+    }
+
+    @Loop @Test func lengthsAndKeysAreShownWithTheirUse() async throws {
+        try await InspectorFixture.run(isMigrated: false) { tributary in
+            _ = try await tributary.queue.enqueue(
+                keyed(5, KeyLimit("shop-1", places: 2, rate: KeyLimit.Rate(5, per: .seconds(1), burst: 2)))
+                    + keyed(1, KeyLimit("shop-2", places: 1)))
+            let set: [String: String?] = [
+                "TRIBUTARY_QUEUE_LENGTH_MAX": "webhooks=6", "TRIBUTARY_KEEP_COMPLETED": "clicks=24h/1000",
+            ]
+            let webhooks = try await tributary("limits", "--queue", "webhooks", "--json", changing: set)
+                .json["queues"]?[0]
+            #expect(webhooks?["jobs"] == 6 && webhooks?["lengthMax"] == 6 && webhooks?["heldBack"] == 3)
+            #expect(webhooks?["keysComplete"] == true && webhooks?["keptMax"] == .null)
+            #expect(
+                webhooks?["keys"] == [
+                    ["key": "shop-1", "out": 2, "places": 2, "heldBack": 3, "startIntervalUs": 200_000, "burst": 2],
+                    ["key": "shop-2", "out": 1, "places": 1, "heldBack": 0, "startIntervalUs": .null, "burst": 1],
+                ])
+            let run = try await tributary("limits", changing: set)
+            #expect(run.lines[0] == "queue          jobs  at most  kept  at most  for  held back")
+            #expect(run.lines[1] == "clicks            0        -     0    1,000  1 d          0")
+            #expect(run.out.contains("webhooks  shop-1    2        2          3           200 ms      2\n"))
+            let cut = try await tributary("limits", "--scan", "2", changing: set)
+            #expect(cut.out.contains("webhooks has more jobs than were looked at"))
+        }
+    }
+}
