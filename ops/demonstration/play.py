@@ -2,7 +2,7 @@
 """Plays the main job on the running fleet, through HTTP and the inspector, and says step by step what happened.
 
 Everything is real: orders are posted to the ingest as shops post them, the hold is ended by the batch command's --now, and
-webhooks are taken from the receiver's own record of what it verified. Exit 0 only if every check held.
+webhooks are taken from the receiver's own record of what it verified. Exit 0 only if every check held, 3 when this data was played on before.
 """
 import argparse
 import base64
@@ -21,6 +21,8 @@ import uuid
 
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
+# The exit code that says so; ops/run knows it.
+PLAYED_ALREADY = 3
 SAMPLES = pathlib.Path(__file__).resolve().parent.parent / "samples"
 
 
@@ -111,6 +113,11 @@ class Demonstration:
         return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
 
     # -- the chapters ----------------------------------------------------------------------------------------------
+
+    def was_played(self):
+        """Whether this data has the demonstration's partners: its orders and balances would be on top of the earlier ones."""
+        partners = self.tributary("partner", "list")["partners"]
+        return any(partner["referralCode"] == "PARTNER001" for partner in partners)
 
     def prepare(self):
         self.chapter("Partners, products, keys")
@@ -312,6 +319,11 @@ class Demonstration:
                              capture_output=True, text=True).stdout)
 
     def play(self):
+        if self.was_played():
+            print("The demonstration was played on this data already, and it needs data of its own.\n"
+                  "  To play it again from the beginning (this forgets the data): ./ops/run, without --keep\n"
+                  "  To go on with the data: ./ops/run --keep, then ./ops/tributary --help", flush=True)
+            return PLAYED_ALREADY
         for chapter in (self.prepare, self.normal_flow, self.duplicates_and_bots, self.limits, self.partial_refund,
                         self.automation, self.shops, self.confirm_and_pay, self.webhooks, self.reports, self.books):
             chapter()
