@@ -1,12 +1,10 @@
 import Core
 import EventLoop
-import Postgres
 import Redis
-import Scheduling
 
-/// `workers` and `schedules`: who is there, and what fires when.
+/// `workers`: who is there.
 enum FleetCommands {
-    static let all = [workers, schedules]
+    static let all = [workers] + ScheduleCommands.all
 
     static let workers = Command(
         "workers", .fleet, "Lists the fleet's processes, each by its connections to Redis.", examples: ["workers"],
@@ -35,39 +33,6 @@ enum FleetCommands {
             ]
         }
         return listing.answer
-    }
-
-    static let schedules = Command(
-        "schedules", .fleet, "Lists schedules with their last and their next slots, in UTC.",
-        options: [.value("next", "NUMBER", "how many slots to come, 1 to 100; 3 by default")],
-        examples: ["schedules", "schedules --next 5"]
-    ) { session, arguments in
-        let count = try arguments.integer("next", or: 3, in: 1...100)
-        let book = SlotBook(pool: try await session.postgres())
-        var page = Page()
-        var json: [JSON] = []
-        for schedule in try Schedule.embedded() {
-            let standing = try await book.standing(of: schedule)
-            var next: [Slot] = []
-            var from = standing.clock
-            while next.count < count, let slot = schedule.nextSlot(after: from) {
-                next.append(slot)
-                from = slot.instant
-            }
-            page.heading("\(schedule.name, .bold)  \(schedule.zoneName)")
-            page.add("  last   \(standing.last.shown)  fired, or seen for the first time")
-            page.add(
-                next.map {
-                    "  next   \($0.instant.shown)  for \($0.date)  \($0.instant.relative(to: standing.clock), .dim)"
-                })
-            json.append([
-                "name": .string(schedule.name), "timeZone": .string(schedule.zoneName),
-                "lastSlot": .string(standing.last.rfc3339),
-                "next": .array(
-                    next.map { ["instant": .string($0.instant.rfc3339), "date": .string($0.date.description)] }),
-            ])
-        }
-        return Answer(["schedules": .array(json)], page)
     }
 }
 

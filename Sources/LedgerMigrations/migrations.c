@@ -22,11 +22,18 @@ static const char m0003_up[] = {
 static const char m0003_down[] = {
 #embed "0003_write_less.down.sql"
     , 0};
+static const char m0004_up[] = {
+#embed "0004_pause_schedules.up.sql"
+    , 0};
+static const char m0004_down[] = {
+#embed "0004_pause_schedules.down.sql"
+    , 0};
 
 static const ledger_migration migrations[] = {
     {1, "create_the_books", m0001_up, m0001_down},
     {2, "let_owed_rows_end", m0002_up, m0002_down},
     {3, "write_less", m0003_up, m0003_down},
+    {4, "pause_schedules", m0004_up, m0004_down},
 };
 
 int ledger_migration_count(void) { return sizeof migrations / sizeof *migrations; }

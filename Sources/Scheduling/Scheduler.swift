@@ -10,6 +10,8 @@ import Telemetry
     "schedule_slots_fired_total", "Slots this process fired.", labels: ["schedule"])
 @Loop private let failedRounds = Counter(
     "schedule_rounds_failed_total", "Looks at a schedule that failed; the next comes soon.", labels: ["schedule"])
+@Loop private let pausedSchedules = Gauge(
+    "schedule_paused", "1 while an operator keeps a schedule from firing.", labels: ["schedule"])
 
 /// Fires each slot of its schedules once, however many schedulers run.
 ///
@@ -62,6 +64,9 @@ package final class Scheduler: FleetService {
         for schedule in schedules {
             do {
                 let standing = try await book.standing(of: schedule)
+                pausedSchedules.set(standing.pausedSince == nil ? 0 : 1, [schedule.name])
+                // That it goes on is learned with the next look, ``waitMax`` later at most.
+                guard standing.pausedSince == nil else { continue }
                 try await fireDue(of: schedule, standing)
                 if let next = schedule.nextSlot(after: standing.clock) {
                     wait = min(wait, max(Self.waitMin, next.instant.since(standing.clock)))

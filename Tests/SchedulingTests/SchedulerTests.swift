@@ -100,6 +100,48 @@ struct SchedulerTests {
         }
     }
 
+    @Loop @Test func `a paused schedule fires nothing, and what was due meanwhile is not owed`() async throws {
+        try await SchedulerFixture.run { fixture in
+            let schedule = try schedule("0 2 * * *", "Asia/Seoul", missed: .all)
+            let book = SlotBook(pool: fixture.pool)
+            let clock = try await fixture.clock()
+            try await fixture.lastFired(schedule, clock - .seconds(86_400 * 5))
+            let due = try #require(schedule.slots(after: clock - .seconds(86_400 * 2), through: clock, limit: 1).first)
+            let before = try await book.standing(of: schedule)
+            #expect(try await book.pause(schedule, by: "kim"))
+            #expect(try await !book.pause(schedule, by: "lee"))
+            _ = await (try fixture.scheduler(schedule)).round()
+            // One that looked before the pause comes too late.
+            #expect(before.pausedSince == nil)
+            #expect(try await book.fire(due, of: schedule) == nil)
+            #expect(try await fixture.runDates().isEmpty)
+            #expect(try await book.standing(of: schedule).pausedSince != nil)
+
+            #expect(try await book.resume(schedule))
+            #expect(try await !book.resume(schedule))
+            _ = await (try fixture.scheduler(schedule)).round()
+            #expect(try await fixture.runDates().isEmpty)
+            let standing = try await book.standing(of: schedule)
+            #expect(standing.pausedSince == nil && standing.last >= clock)
+        }
+    }
+
+    @Loop @Test func `a schedule that was resumed fires what comes`() async throws {
+        try await SchedulerFixture.run { fixture in
+            let schedule = try schedule("* * * * *", missed: .all)
+            let book = SlotBook(pool: fixture.pool)
+            #expect(try await book.pause(schedule, by: "kim"))
+            #expect(try await book.resume(schedule))
+            let standing = try await book.standing(of: schedule)
+            // The database's clock cannot be set: as if it had been resumed before the slot that is due now.
+            let slot = try #require(
+                schedule.slots(after: standing.clock - .seconds(600), through: standing.clock, limit: 1).first)
+            _ = try await fixture.pool.query(
+                PostgresStatement("test_earlier", "UPDATE schedule_runs SET slot = slot - interval '1 hour'"))
+            #expect(try await book.fire(slot, of: schedule) != nil)
+        }
+    }
+
     @Loop @Test func `a run is owed though the queue cannot be reached`() async throws {
         try await SchedulerFixture.run { fixture in
             let schedule = try schedule("0 2 * * *", "Asia/Seoul")
