@@ -28,6 +28,9 @@ package final class DeliveryWorker: JobRunner {
     /// What prepare found, until run takes it.
     private var prepared: [PreparedKey: Prepared] = [:]
 
+    /// Jobs that were prepared and have not run yet.
+    var preparedCount: Int { prepared.count }
+
     private struct PreparedKey: Hashable {
         let jobID: String
         let fence: Int64
@@ -76,6 +79,8 @@ package final class DeliveryWorker: JobRunner {
             standings = try await book.begin(claims)
         } catch {
             for endpoint in endpoints { lanes.withdraw(endpoint) }
+            // None of them will run; they may come again under the same lease, and are looked at anew then.
+            for job in batch { prepared[PreparedKey(jobID: job.id, fence: job.fence)] = nil }
             throw error
         }
         for ((claim, endpoint), standing) in zip(zip(claims, endpoints), standings) {
@@ -108,6 +113,11 @@ package final class DeliveryWorker: JobRunner {
     private func send(_ delivery: BegunDelivery, in lane: UUID) async throws -> JobOutcome {
         switch await lanes.enter(lane) {
         case .now(let permit):
+            guard !Task.isCancelled else {
+                // The turn came when the process was stopping: better sent by another than by both.
+                lanes.leave(lane, permit, .other)
+                throw CancellationError()
+            }
             let sent = await sender.send(delivery)
             guard case .made(let record) = sent else {
                 lanes.leave(lane, permit, .other)

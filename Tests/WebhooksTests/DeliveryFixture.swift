@@ -27,6 +27,7 @@ final class DeliveryFixture {
     private var connections: [RedisConnection]
     private var worker: StreamingWorker?
     private var client: HTTPClient?
+    private(set) var isStopping = false
 
     /// What the worker says of deliveries that died.
     let deaths = Deaths()
@@ -118,6 +119,13 @@ final class DeliveryFixture {
             recorder: DeliveryEnds(book: book), options: WorkerOptions(concurrency: window))
         worker.start()
         self.worker = worker
+    }
+
+    /// Ends the worker as a process does that is told to stop; its attempts are cancelled when this first waits.
+    func stopWorker() async {
+        isStopping = true
+        await worker?.stop()
+        worker = nil
     }
 
     private func stop() async {

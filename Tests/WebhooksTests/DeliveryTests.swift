@@ -1,6 +1,7 @@
 import Core
 import EventLoop
 import Fleet
+import HTTPClient
 import HTTPServer
 import JobQueue
 import Postgres
@@ -182,6 +183,26 @@ import Testing
             try await fixture.untilState(id, "dead 0 too_old")
             try await eventually { fixture.deaths.ends.map(\.reason) == ["too_old"] }
             #expect(fixture.receiver.requests.isEmpty)
+        }
+    }
+
+    @Loop @Test func nothingIsKeptOfABatchThatCouldNotBePrepared() async throws {
+        try await DeliveryFixture.run { fixture in
+            for _ in 0..<3 { try await fixture.enqueue(try await fixture.owe()) }
+            let shard = fixture.queue.configuration.shard(of: fixture.endpointID.description)
+            let jobs = try await fixture.queue.lease(.webhooks, shard: shard, max: 10, mayTakeAlone: true).batch?.jobs
+            let batch = try #require(jobs)
+            let client = HTTPClient(DeliveryClient.configuration(allowing: [], allowsHTTP: true, window: 1))
+            // Room for one: the others are crowded out, which is found out before the table is asked.
+            let worker = DeliveryWorker(book: fixture.book, client: client, sealer: fixture.sealer, endpointWindow: 1)
+            try await fixture.pool.executeScript("ALTER TABLE webhook_deliveries RENAME TO away")
+            await #expect(throws: (any Error).self) { try await worker.prepare(batch) }
+            #expect(worker.preparedCount == 0)
+            try await fixture.pool.executeScript("ALTER TABLE away RENAME TO webhook_deliveries")
+            try await worker.prepare(batch)
+            #expect(batch.count == 3 && worker.preparedCount == 3)
+            _ = try await fixture.queue.giveBack(batch)
+            client.close()
         }
     }
 

@@ -40,6 +40,42 @@ import Testing
         #expect(try await goodOneGetsAll(endpointWindow: 16))
     }
 
+    @Loop @Test func whoHasItsTurnWhenTheWorkerStopsIsNotSent() async throws {
+        try await DeliveryFixture.run { fixture in
+            let silent = Gate()
+            var count = 0
+            let server = HTTPServer { _ in
+                count += 1
+                // The first end says how long an attempt lasts: without it nobody waits for a turn.
+                if count > 1 { await silent.pass() }
+                return HTTPResponse(status: 200)
+            }
+            try server.start()
+            let slow = try await fixture.addEndpoint(url: "http://127.0.0.1:\(server.port)/")
+            try fixture.startWorker(window: 40, endpointWindow: 1)
+            let first = try await fixture.owe(to: slow)
+            try await fixture.enqueue(first, endpoint: slow)
+            try await fixture.untilState(first, "delivered 1")
+            var others: [UUID] = []
+            for _ in 0..<3 { others.append(try await fixture.owe(to: slow)) }
+            for id in others { try await fixture.enqueue(id, endpoint: slow) }
+            try await eventually {
+                var begun = 0
+                for id in others { begun += try await fixture.attempts(id).count }
+                return silent.arrivals == 1 && begun == 3
+            }
+            let stop = Task { @Loop in await fixture.stopWorker() }
+            try await eventually { fixture.isStopping }
+            silent.open()
+            await stop.value
+            #expect(count == 2)
+            var states: [String] = []
+            for id in others { states.append(try await fixture.state(id)) }
+            #expect(states.sorted() == ["delivered 1", "owed 0", "owed 0"])
+            await server.stop(deadline: .seconds(2))
+        }
+    }
+
     @Loop @Test func crowdedOutDeliveriesAreMadeInTheEnd() async throws {
         try await DeliveryFixture.run { fixture in
             try fixture.startWorker(window: 20, endpointWindow: 2)
