@@ -22,6 +22,11 @@ extension NewJob {
             payload: payload("order", order), shardKey: order)
     }
 
+    /// Another look at facts that are priced: the touch that was missing may be there by then.
+    static func touch(_ owed: OrderBook.OwedPricing, dueAt: EpochMilliseconds) -> NewJob {
+        pricing(owed, look: "t\(dueAt.rawValue)")
+    }
+
     /// The row behind a job of a kind that rows owe, from its id; `nil` for any other. Dead letters are listed without their
     /// payloads, and an id is made of nothing but its row and its progress.
     static func owedRow(ofJob id: String, kind: String) -> UUID? {

@@ -12,6 +12,10 @@ import Webhooks
 /// before, ``OwedWork`` finds the row owed and its job quarantined, and tells the row then.
 @Loop
 package final class OwedRows: DeadLetterRecorder {
+    /// What the inspector begins the reason of an end with when an operator deleted the job: nothing brings such a row back but
+    /// a new fact.
+    nonisolated package static let deletionMark = "deleted by "
+
     private let pool: PostgresPool
     private let deliveries: WebhookBook
     private let notifications: NotificationEnds
@@ -115,8 +119,12 @@ package final class OwedRows: DeadLetterRecorder {
 
     /// Makes the rows behind these dead jobs owed again. To be called before they are redriven: what no queue holds then, the
     /// sweep enqueues.
-    package func owe(_ jobs: [StoredJob]) async throws {
-        let owed = Owed(jobs.map { ($0.id, $0.kind, "") })
+    package func owe(_ jobs: [StoredJob]) async throws { try await owe(Owed(jobs.map { ($0.id, $0.kind, "") })) }
+
+    /// As ``owe(_:)-([StoredJob])``, for jobs that no queue holds.
+    func owe(_ jobs: [NewJob]) async throws { try await owe(Owed(jobs.map { ($0.id, $0.kind, "") })) }
+
+    private func owe(_ owed: Owed) async throws {
         let rows: [(PostgresStatement, [UUID])] = [
             (Self.owePricings, owed.pricings.map(\.order)), (Self.oweDeliveries, owed.deliveries.map(\.delivery)),
             (Self.oweNotifications, owed.notifications), (Self.oweRuns, owed.runs.map(\.run)),

@@ -84,9 +84,9 @@ package final class OwedWork {
             .pricing(OrderBook.OwedPricing(orderID: try row.uuid(0), factsSeq: try row.int(1)))
         }
         try await sweep("touches", Self.touches, age, now, &report) { row in
-            .pricing(
+            .touch(
                 OrderBook.OwedPricing(orderID: try row.uuid(0), factsSeq: try row.int(1)),
-                look: "t\(try row.timestamp(2).rawValue)")
+                dueAt: try row.timestamp(2))
         }
         try await sweep("deliveries", Self.deliveries, age, now, &report) { row in
             .delivery(
@@ -115,7 +115,8 @@ package final class OwedWork {
             guard let last = rows.last else { return }
             let jobs = try rows.map(job)
             var ended: [NewJob] = []
-            for (job, outcome) in zip(jobs, try await queue.enqueue(jobs)) {
+            // As the follow-ups that they stand for: no limit of a queue refuses what is promised.
+            for (job, outcome) in zip(jobs, try await queue.enqueueFollowUps(jobs)) {
                 report.found[what, default: 0] += 1
                 switch outcome {
                 case .added: report.added[what, default: 0] += 1

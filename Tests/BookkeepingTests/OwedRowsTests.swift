@@ -118,6 +118,16 @@ struct OwedRowsTests {
         }
     }
 
+    /// Such as of a worker that had priced it and crashed, until its job was quarantined.
+    @Loop @Test func anEndAfterThePricingEndsNothing() async throws {
+        try await BooksFixture.run { fixture in
+            let (id, orderID) = try await owePricing(fixture)
+            _ = try await fixture.book.price([orderID])
+            try await OwedRows(pool: fixture.pool).record([try await end(of: id, .commissions, fixture)])
+            #expect(try await fixture.texts(Self.pricingEnd) == [""])
+        }
+    }
+
     /// A job of the queue, as if it had just died.
     @Loop private func end(of id: String, _ name: QueueName, _ fixture: BooksFixture) async throws -> JobEnd {
         for job in try await fixture.lease(name) { _ = try await fixture.queue.bury(job, reason: "a test ended it") }

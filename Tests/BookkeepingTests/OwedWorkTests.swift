@@ -111,6 +111,17 @@ struct OwedWorkTests {
         }
     }
 
+    /// What is promised is no client's to send again later.
+    @Loop @Test func noLimitOfAQueueKeepsWhatIsOwedOut() async throws {
+        try await BooksFixture.run(queue: { $0.lengthMax = [.commissions: 2] }) { fixture in
+            for number in 1...20 { _ = try await fixture.book.record([created("order-\(number)")]) }
+            for number in 1...20 { _ = try await fixture.book.record([confirmed("order-\(number)")]) }
+            let report = try await OwedWork(pool: fixture.pool, queue: fixture.queue).enqueueDue(olderThan: .zero)
+            #expect(report.added == ["pricings": 20])
+            #expect(try await fixture.depth(.commissions) == 20)
+        }
+    }
+
     @Loop @Test func theServiceSweepsByItself() async throws {
         try await BooksFixture.run { fixture in
             _ = try await fixture.book.record([created("order-1"), confirmed("order-1")])

@@ -112,6 +112,34 @@ struct DeadLetterCommandTests {
         }
     }
 
+    /// Its row ended, and the dead letter that an operator would retry is lost.
+    @Loop @Test func whatEndedAndIsInNoQueueIsBroughtBackAtAWord() async throws {
+        let redis = try await PrivateRedis.start()
+        defer { redis.stop() }
+        try await InspectorFixture.run(redis: redis) { tributary in
+            let (delivery, id) = try await deadDelivery(tributary)
+            #expect(
+                try await tributary("rebuild", "--ended", "--json").json["revived"] == 0, "it is there to be retried")
+            _ = try await tributary.connection.command(["FLUSHALL"])
+            #expect(try await tributary("rebuild").out == "Nothing is owed.\n")
+            let run = try await tributary("rebuild", "--ended")
+            #expect(run.out.contains("1 step had ended, and no queue held the dead letters: owed again."), "\(run.out)")
+            #expect(try await status(delivery, tributary) == "owed")
+            #expect(try await tributary.queue.find(id, in: .webhooks)?.state == .ready)
+        }
+    }
+
+    @Loop @Test func whatAnOperatorDeletedOrNeverHadADeadLetterStaysDead() async throws {
+        try await InspectorFixture.run { tributary in
+            let (delivery, _) = try await deadDelivery(tributary, tellsRow: false)
+            #expect(try await tributary("dead", "delete", "--queue", "webhooks", "--actor", "kim").status == .ok)
+            #expect(try await tributary("rebuild", "--ended", "--json").json["revived"] == 0)
+            try await tributary.pool.executeScript("UPDATE webhook_deliveries SET end_reason = 'attempts_exhausted'")
+            #expect(try await tributary("rebuild", "--ended", "--json").json["revived"] == 0)
+            #expect(try await status(delivery, tributary) == "dead attempts_exhausted")
+        }
+    }
+
     @Loop private func deadDelivery(
         _ tributary: InspectorFixture, tellsRow: Bool = true
     ) async throws -> (delivery: UUID, jobID: String) {
