@@ -94,7 +94,10 @@ enum LedgerCheck {
         "ledger_offenders",
         """
         SELECT c.id, c.external_order_id,
-            CASE WHEN c.status <> 'paid' AND b.earned <> c.commission_amount
+            CASE WHEN c.status = 'paid' AND b.paid <> c.commission_amount
+                     THEN 'its row says ' || c.commission_amount || ' were paid, its entries ' || b.paid
+                 WHEN c.status <> 'paid' AND b.paid <> 0 THEN b.paid || ' lie in paid, but it is ' || c.status
+                 WHEN c.status <> 'paid' AND b.earned <> c.commission_amount
                      THEN 'its row says ' || c.commission_amount || ', its entries ' || b.earned
                  WHEN c.status <> 'pending' AND b.pending <> 0 THEN b.pending || ' lie in pending, but it is ' || c.status
                  WHEN c.status = 'pending' AND b.confirmed <> 0 THEN b.confirmed || ' lie in confirmed, but it is pending'
@@ -105,6 +108,7 @@ enum LedgerCheck {
             SELECT coalesce(-sum(m.amount) FILTER (WHERE m.account = 'programme_expense'), 0)::bigint AS earned,
                    coalesce(sum(m.amount) FILTER (WHERE m.account = 'partner_pending'), 0)::bigint AS pending,
                    coalesce(sum(m.amount) FILTER (WHERE m.account = 'partner_confirmed'), 0)::bigint AS confirmed,
+                   coalesce(sum(m.amount) FILTER (WHERE m.account = 'partner_paid'), 0)::bigint AS paid,
                    count(*) FILTER (WHERE m.currency <> c.currency) AS foreign_entries
             FROM (SELECT credit_account AS account, amount, currency FROM ledger_entries e
                   WHERE e.order_id = c.order_id AND e.commission_id = c.id
@@ -112,7 +116,8 @@ enum LedgerCheck {
                   WHERE e.order_id = c.order_id AND e.commission_id = c.id) m
         ) b
         WHERE (c.status <> 'paid' AND b.earned <> c.commission_amount) OR (c.status <> 'pending' AND b.pending <> 0)
-           OR (c.status = 'pending' AND b.confirmed <> 0) OR b.pending < 0 OR b.foreign_entries > 0
+           OR (c.status = 'pending' AND b.confirmed <> 0) OR b.pending < 0
+           OR b.paid <> CASE WHEN c.status = 'paid' THEN c.commission_amount ELSE 0 END OR b.foreign_entries > 0
         ORDER BY c.id LIMIT 100
         """)
 }
