@@ -111,7 +111,8 @@ final class OperatorsFixture {
         try await start { fleet in
             let handler = NotificationHandler(pool: fleet.postgres, sender: NotificationSender(fleet.configuration))
             var options = WorkerOptions()
-            options.retryPolicy = RetryPolicy(base: .milliseconds(20), factor: 1, cap: .milliseconds(20))
+            // Ten attempts have to outlast the start of a mail server, and no test waits long for the next one.
+            options.retryPolicy = RetryPolicy(base: .seconds(1), factor: 1, cap: .seconds(1))
             fleet.work(
                 .notifications, handler, recorder: NotificationEnds(pool: fleet.postgres), options: options)
         }
