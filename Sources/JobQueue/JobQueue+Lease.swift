@@ -32,7 +32,7 @@ extension JobQueue {
             batch = try take(lease, ids: ids, records: records, expired: Set(expired.compactMap(\.string)))
         }
         return LeaseAnswer(
-            batch: batch, isPaused: state == "paused", nextCheck: Self.wait(until: check, now: now),
+            batch: batch, isPaused: state == "paused", nextCheck: LeaseAnswer.wait(until: check, now: now),
             readyLeft: Int(readyLeft), suspectsLeft: Int(suspectsLeft))
     }
 
@@ -49,15 +49,12 @@ extension JobQueue {
         else { throw .unexpected(QueueScript.tick) }
         reportQuarantined(quarantined, queue, shard: shard, at: now)
         return LeaseAnswer(
-            batch: nil, isPaused: paused == 1, nextCheck: Self.wait(until: check, now: now), readyLeft: Int(ready),
+            batch: nil, isPaused: paused == 1, nextCheck: LeaseAnswer.wait(until: check, now: now),
+            readyLeft: Int(ready),
             suspectsLeft: Int(suspects))
     }
 
     private var skipLeasedAlone: RedisArgument { configuration.faults.contains(.skipLeasedAlone) ? "1" : "0" }
-
-    private static func wait(until check: Int64, now: Int64) -> Duration? {
-        check == 0 ? nil : .milliseconds(Swift.max(0, check - now))
-    }
 
     private func take(
         _ lease: Lease, ids: [UInt8], records: [RedisValue], expired: Set<String>

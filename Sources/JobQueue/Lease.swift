@@ -35,4 +35,9 @@ package struct LeaseAnswer: Sendable {
     package let readyLeft: Int
     /// Suspects that wait for a worker that holds nothing.
     package let suspectsLeft: Int
+
+    /// The time until the next check that a script names in Redis' milliseconds; 0 there for never.
+    static func wait(until check: Int64, now: Int64) -> Duration? {
+        check == 0 ? nil : .milliseconds(Swift.max(0, check - now))
+    }
 }

@@ -54,6 +54,11 @@ package final class LeaseSource {
         guard !isStarted else { return }
         isStarted = true
         board.heatAll()
+        // The release that follows arms the timer.
+        queue.settles.observeChecks { [weak self] settled, shard, wait in
+            guard let self, settled == name else { return }
+            board.noteCheck(in: wait, shard: shard, now: Loop.monotonicMilliseconds)
+        }
         queue.held.observeReleases { [weak self] in self?.pump() }
         armLook()
         pump()

@@ -18,6 +18,8 @@ final class SettleGatherer {
     private let enqueues: EnqueueGatherer
     private let held: HeldLeases
     private var lanes: [Lane]
+    /// Told after each answer when the queue must next be looked at in that shard.
+    private var checkObservers: [@Loop (QueueName, Int, Duration) -> Void] = []
     private static let queueCount = QueueName.allCases.count
     /// The follow-ups of one job that its acknowledgement carries; a job with more has the rest enqueued after it.
     private static let followUpsMax = QueueLimits.scriptJobsMax
@@ -27,6 +29,12 @@ final class SettleGatherer {
         self.enqueues = enqueues
         self.held = held
         lanes = Array(repeating: Lane(), count: context.configuration.shardCount * Self.queueCount)
+    }
+
+    /// Tells of the next moment at which time brings something about, of whatever queue and shard something is settled in:
+    /// nobody else is told of a retry, since no marker is set for what is not yet due.
+    func observeChecks(_ observer: @escaping @Loop (QueueName, Int, Duration) -> Void) {
+        checkObservers.append(observer)
     }
 
     func settle(_ verdicts: [(job: LeasedJob, verdict: JobVerdict)]) async throws(QueueError) -> Settlement {
@@ -195,9 +203,13 @@ final class SettleGatherer {
     }
 
     private func take(_ answer: RedisValue, for request: SettleRequest, wasRepeated: Bool) throws(QueueError) {
-        guard let stale = answer[0]?.array, let died = answer[1]?.array, let codes = answer[4]?.array,
-            let cancelled = answer[5]?.array, stale.count % 2 == 0, codes.count == request.followUpQueues.count
+        guard let stale = answer[0]?.array, let died = answer[1]?.array, let now = answer[2]?.integer,
+            let check = answer[3]?.integer, let codes = answer[4]?.array, let cancelled = answer[5]?.array,
+            stale.count % 2 == 0, codes.count == request.followUpQueues.count
         else { throw .unexpected(QueueScript.settle) }
+        if let wait = LeaseAnswer.wait(until: check, now: now) {
+            for observer in checkObservers { observer(request.queue, request.entries[0].lease.shard, wait) }
+        }
         var staleEntries: Set<Int> = []
         for index in stride(from: 0, to: stale.count, by: 2) {
             guard let group = stale[index].integer, let id = stale[index + 1].string,

@@ -69,6 +69,12 @@ struct ShardBoard {
         shards[shard].checkAtMilliseconds = answer.nextCheck.map { now + $0.milliseconds }
     }
 
+    /// Takes in what another script said of when to look again; what was known of an earlier moment stays.
+    mutating func noteCheck(in wait: Duration, shard: Int, now: Int64) {
+        let at = now + wait.milliseconds
+        shards[shard].checkAtMilliseconds = min(at, shards[shard].checkAtMilliseconds ?? at)
+    }
+
     /// The shards whose time has come; their check is taken off, since the look at them sets it anew.
     mutating func takeDue(now: Int64) -> [Int] {
         shards.indices.filter { shard in

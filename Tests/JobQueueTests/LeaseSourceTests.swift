@@ -63,6 +63,25 @@ struct LeaseSourceTests {
         await source.stop()
     }
 
+    /// A retry and a snooze set no marker: only the answer to the acknowledgement says when to look.
+    @Loop @Test(arguments: [JobVerdict.retry(after: .milliseconds(1), error: "once more"), .snooze(.milliseconds(1))])
+    func whatIsPutOffIsLeasedWhenItIsDueThoughNothingElseHappens(verdict: JobVerdict) async throws {
+        // Looks come each 20 s.
+        let fixture = try await QueueFixture.make { $0.lease = .seconds(60) }
+        let source = try await source(fixture)
+        _ = try await fixture.queue.enqueue(.test("again"))
+        let batch = try #require(await source.next(max: 10))
+        let waiting = Task { @Loop in await source.next(max: 10) }
+        try await eventually { try await fixture.isBlocked(count: 1) }
+        let started = Loop.monotonicMilliseconds
+        _ = try await fixture.queue.settle(batch.jobs.map { (job: $0, verdict: verdict) })
+        let again = try #require(await waiting.value)
+        #expect(again.jobs.map(\.id) == ["again"])
+        #expect(Loop.monotonicMilliseconds - started < 5000)
+        _ = try await fixture.queue.complete(again.jobs)
+        await source.stop()
+    }
+
     @Loop @Test func theJobsOfADeadWorkerAreTakenOverAndRunAlone() async throws {
         let fixture = try await QueueFixture.make { $0.lease = .milliseconds(150) }
         _ = try await fixture.queue.enqueue(NewJob.tests(5))
