@@ -39,6 +39,8 @@ final class FakeQueue: JobSource, JobSettler {
     var onCancelRequested: (@Loop (Lease, [String]) -> Void)?
     private(set) var verdicts: [(id: String, verdict: JobVerdict)] = []
     private(set) var asked: [Int] = []
+    /// When each of them came, on the loop's monotonic clock.
+    private(set) var askedAtMilliseconds: [Int64] = []
     private(set) var isStopped = false
     /// Answers of the next settlements; an empty one when there is none.
     var settlements: [Result<Settlement, QueueError>] = []
@@ -67,6 +69,7 @@ final class FakeQueue: JobSource, JobSettler {
 
     func next(max: Int) async -> LeaseBatch? {
         asked.append(max)
+        askedAtMilliseconds.append(Loop.monotonicMilliseconds)
         if isQuiet { return nil }
         if !batches.isEmpty { return batches.removeFirst() }
         return await withCheckedContinuation { waiters.append($0) }
