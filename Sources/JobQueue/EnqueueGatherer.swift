@@ -59,6 +59,14 @@ final class EnqueueGatherer {
         var bytes = 0
     }
 
+    /// The first of some entries, as far as they fit into a batch.
+    private struct Share {
+        var jobs = 0
+        var weight = 0
+        var bytes = 0
+        var uses = JobUses()
+    }
+
     private let context: QueueContext
     /// By shard, and in it by queue; after those of producers, those of follow-ups, which no limit refuses.
     private var pending: [[Entry]]
@@ -113,42 +121,43 @@ final class EnqueueGatherer {
             var entries = pending[place][...]
             pending[place] = []
             while !entries.isEmpty {
-                let count = canTake(entries, shard: shard, in: batch)
-                if count == 0 {
+                let own = fitting(entries, shard: shard, in: batch)
+                if own.jobs == 0 {
                     send(batch)
                     batch = Batch()
                     continue
                 }
-                let own = entries.prefix(count)
-                let uses = own.reduce(into: JobUses()) { $0.formUnion($1.uses) }
                 batch.parts.append(
-                    Part(shard: shard, queue: queue, lengthMax: lengthMax, entries: own, uses: uses))
-                batch.jobs += count
-                batch.weight += own.reduce(0) { $0 + $1.weight }
-                batch.bytes += own.reduce(0) { $0 + $1.body.count }
-                entries = entries.dropFirst(count)
+                    Part(
+                        shard: shard, queue: queue, lengthMax: lengthMax, entries: entries.prefix(own.jobs),
+                        uses: own.uses))
+                batch.jobs += own.jobs
+                batch.weight += own.weight
+                batch.bytes += own.bytes
+                entries = entries.dropFirst(own.jobs)
             }
         }
         if !batch.parts.isEmpty { send(batch) }
     }
 
-    /// How many of these the batch can still take: up to the limits of one script, at least one in an empty batch.
-    private func canTake(_ entries: ArraySlice<Entry>, shard: Int, in batch: Batch) -> Int {
-        guard let last = batch.parts.last else { return fitting(entries, Batch()) }
-        if batch.parts.count >= Self.partsMax || (!spansShards && last.shard != shard) { return 0 }
-        return fitting(entries, batch)
-    }
-
-    private func fitting(_ entries: ArraySlice<Entry>, _ batch: Batch) -> Int {
-        var (count, bytes, weight) = (0, batch.bytes, batch.weight)
-        for entry in entries {
-            bytes += entry.body.count
-            weight += entry.weight
-            let isTooMuch = bytes > QueueLimits.scriptBytesMax || weight > QueueLimits.scriptJobsMax
-            if isTooMuch, batch.jobs + count > 0 { break }
-            count += 1
+    /// What the batch can still take of these: up to the limits of one script, at least one in an empty batch.
+    private func fitting(_ entries: ArraySlice<Entry>, shard: Int, in batch: Batch) -> Share {
+        var share = Share()
+        if let last = batch.parts.last, batch.parts.count >= Self.partsMax || (!spansShards && last.shard != shard) {
+            return share
         }
-        return count
+        for index in entries.indices {
+            let bytes = share.bytes + entries[index].body.count
+            let weight = share.weight + entries[index].weight
+            let isTooMuch =
+                batch.bytes + bytes > QueueLimits.scriptBytesMax || batch.weight + weight > QueueLimits.scriptJobsMax
+            if isTooMuch, batch.jobs + share.jobs > 0 { break }
+            share.jobs += 1
+            share.bytes = bytes
+            share.weight = weight
+            share.uses.formUnion(entries[index].uses)
+        }
+        return share
     }
 
     private func send(_ batch: Batch) {
@@ -168,10 +177,10 @@ final class EnqueueGatherer {
             arguments.append(RedisArgument(part.entries.count))
             arguments.append(part.uses.options(of: part.queue))
             arguments.append(RedisArgument(part.lengthMax))
-            for entry in part.entries {
-                arguments.append(.string(entry.id))
-                arguments.append(.integer(entry.delayMilliseconds))
-                arguments.append(.bytes(entry.body))
+            for index in part.entries.indices {
+                arguments.append(.string(part.entries[index].id))
+                arguments.append(.integer(part.entries[index].delayMilliseconds))
+                arguments.append(.bytes(part.entries[index].body))
             }
         }
         context.connection.sendScript(QueueScript.enqueue, keys: keys, arguments: arguments) { [self] result in
@@ -192,7 +201,18 @@ final class EnqueueGatherer {
         } catch {
             for part in batch.parts { for entry in part.entries { entry.call.error = error } }
         }
-        for part in batch.parts { for entry in part.entries { entry.call.answer(count: 1) } }
+        for part in batch.parts { answer(part.entries) }
+    }
+
+    /// Entries of one call mostly follow each other.
+    private func answer(_ entries: ArraySlice<Entry>) {
+        var first = entries.startIndex
+        while first < entries.endIndex {
+            var next = first + 1
+            while next < entries.endIndex, entries[next].call === entries[first].call { next += 1 }
+            entries[first].call.answer(count: next - first)
+            first = next
+        }
     }
 
     /// Nothing of the batch has been done.
@@ -214,13 +234,18 @@ final class EnqueueGatherer {
         var (holders, duplicates, refused) = (0, 0, 0)
         var added = 0
         var conflicts = 0
-        for (entry, code) in zip(entries, codes) {
+        // By index, and with `added` as every outcome is from the beginning: most entries are not touched.
+        for (index, code) in zip(entries.indices, codes) {
+            if code == UInt8(ascii: "a") {
+                added += 1
+                continue
+            }
             if code == UInt8(ascii: "u") { holders += 1 }
             let holder = holders == 0 ? nil : answer?[holders]?.string
             guard let outcome = EnqueueOutcome(code: code, holder: holder) else {
                 throw .unexpected(QueueScript.enqueue)
             }
-            entry.call.outcomes[entry.index] = outcome
+            entries[index].call.outcomes[entries[index].index] = outcome
             switch outcome {
             case .added: added += 1
             case .conflict: conflicts += 1

@@ -19,7 +19,18 @@ struct JobExtension: Hashable {
 
     init() {}
 
-    init(of job: NewJob) {
+    /// One pointer in its owner, and none of its fields is touched where there is none.
+    indirect enum Box: Hashable {
+        case one(JobExtension)
+
+        var extent: JobExtension {
+            switch self {
+            case .one(let extent): extent
+            }
+        }
+    }
+
+    init(of job: JobOptions) {
         lifetimeMilliseconds = job.lifetime?.milliseconds
         unique = job.unique
         batch = job.batch

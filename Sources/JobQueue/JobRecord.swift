@@ -9,7 +9,7 @@ struct JobRecord {
     var crashes: Int
     var maxAttempts: Int
     var digest: UInt64
-    var extent: JobExtension
+    var box: JobExtension.Box?
     var kind: String
     var traceContext: String?
     var payload: [UInt8]
@@ -26,8 +26,7 @@ struct JobRecord {
     /// The record of a new job without its first 8 bytes, Redis' time, which the script puts in front.
     static func body(of job: NewJob) -> [UInt8] {
         let traceBytes = job.traceContext?.utf8.count ?? 0
-        // Most jobs have none: not even looked for.
-        let extent = job.uses.isSubset(of: .bands) ? [] : JobExtension(of: job).bytes
+        let extent = job.options.map { JobExtension(of: $0).bytes } ?? []
         let extentBytes = extent.isEmpty ? 0 : 2 + extent.count
         let count = headerBytes - stampBytes + extentBytes + job.kind.utf8.count + traceBytes + job.payload.count
         return [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
@@ -75,7 +74,7 @@ struct JobRecord {
         maxAttempts = Int(number(at: 13, as: UInt16.self))
         digest = number(at: 15, as: UInt64.self)
         var kindStart = Self.headerBytes
-        extent = JobExtension()
+        box = nil
         if bytes[9] & Self.extendedFlag != 0 {
             guard kindStart + 2 <= bytes.count else { return nil }
             let start = kindStart + 2
@@ -83,7 +82,7 @@ struct JobRecord {
             guard kindStart <= bytes.count,
                 let read = JobExtension(UnsafeRawBufferPointer(rebasing: bytes[start..<kindStart]))
             else { return nil }
-            extent = read
+            box = .one(read)
         }
         priority = PriorityBand(flags: bytes[9])
         let kindEnd = kindStart + Int(bytes[23])
@@ -116,13 +115,13 @@ struct JobRecord {
         JobRecord(
             enqueuedAt: EpochMilliseconds(rawValue: 0), isQuarantined: false, priority: .normal, attempt: 0, crashes: 0,
             maxAttempts: 1,
-            digest: 0, extent: JobExtension(), kind: "", traceContext: nil, payload: [], failures: [])
+            digest: 0, kind: "", traceContext: nil, payload: [], failures: [])
     }
 
     private init(
         enqueuedAt: EpochMilliseconds, isQuarantined: Bool, priority: PriorityBand, attempt: Int, crashes: Int,
         maxAttempts: Int,
-        digest: UInt64, extent: JobExtension, kind: String, traceContext: String?, payload: [UInt8],
+        digest: UInt64, kind: String, traceContext: String?, payload: [UInt8],
         failures: [JobFailure]
     ) {
         self.enqueuedAt = enqueuedAt
@@ -132,16 +131,18 @@ struct JobRecord {
         self.crashes = crashes
         self.maxAttempts = maxAttempts
         self.digest = digest
-        self.extent = extent
         self.kind = kind
         self.traceContext = traceContext
         self.payload = payload
         self.failures = failures
     }
 
+    /// What few jobs carry.
+    var extent: JobExtension { box?.extent ?? JobExtension() }
+
     /// When it may not begin to run any more; `nil` for never.
     var deadline: EpochMilliseconds? {
-        extent.lifetimeMilliseconds.map { EpochMilliseconds(rawValue: enqueuedAt.rawValue + $0) }
+        box?.extent.lifetimeMilliseconds.map { EpochMilliseconds(rawValue: enqueuedAt.rawValue + $0) }
     }
 
     /// The 8 digest bytes as they stand in the record and in the memory of completed jobs.

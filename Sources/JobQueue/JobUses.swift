@@ -35,6 +35,15 @@ struct JobUses: OptionSet, Hashable {
 extension NewJob {
     var uses: JobUses {
         var uses: JobUses = priority == .normal ? [] : .bands
+        guard let options else { return uses }
+        uses.formUnion(options.uses)
+        return uses
+    }
+}
+
+extension JobOptions {
+    fileprivate var uses: JobUses {
+        var uses: JobUses = []
         if lifetime != nil { uses.insert(.look) }
         if unique != nil { uses.insert(.unique) }
         if orderKey != nil || limit != nil { uses.insert(.order) }

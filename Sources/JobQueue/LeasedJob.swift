@@ -17,14 +17,17 @@ package struct LeasedJob: Sendable {
     package let priority: PriorityBand
     /// When it may not begin to run any more, in Redis' time; `nil` for never.
     package let deadline: EpochMilliseconds?
-    package let unique: UniqueKey?
-    package let orderKey: String?
-    package let batch: String?
+    package var unique: UniqueKey? { extent?.unique }
+    package var orderKey: String? { extent?.orderKey }
+    package var batch: String? { extent?.batch }
     /// What went wrong before, oldest first, at most five.
     package let failures: [JobFailure]
     let digest: UInt64
     /// Whether its end changes more than its record.
     let hasBelongings: Bool
+    private let box: JobExtension.Box?
+
+    private var extent: JobExtension? { box?.extent }
 
     package var queue: QueueName { lease.queue }
     package var shard: Int { lease.shard }
@@ -44,10 +47,8 @@ package struct LeasedJob: Sendable {
         traceContext = record.traceContext
         priority = record.priority
         deadline = record.deadline
-        unique = record.extent.unique
-        orderKey = record.extent.orderKey
-        batch = record.extent.batch
-        hasBelongings = record.extent.belongings
+        box = record.box
+        hasBelongings = record.box?.extent.belongings ?? false
         failures = record.failures
         digest = record.digest
     }

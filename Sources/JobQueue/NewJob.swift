@@ -21,23 +21,39 @@ package struct NewJob: Sendable {
     package var priority: PriorityBand
     /// How long after its enqueueing, in Redis' time, a run may begin: 1 ms to a year, longer than the delay; for ever by
     /// default. A job that comes to be leased later is dropped (``JobQueue/onExpired``).
-    package var lifetime: Duration?
+    package var lifetime: Duration? {
+        get { options?.lifetime }
+        set { change { $0.lifetime = newValue } }
+    }
     /// What no other live job of the queue may have; nothing by default.
-    package var unique: UniqueKey?
+    package var unique: UniqueKey? {
+        get { options?.unique }
+        set { change { $0.unique = newValue } }
+    }
     /// Jobs of one order key and shard run one after the other, in the order of their enqueueing, whatever their priorities
     /// and delays: 1 to 64 of `[A-Za-z0-9._:-]`, nothing by default.
     ///
     /// One that waits for its next attempt holds those after it back until it succeeds or is dead. A redriven one joins at
     /// the end.
-    package var orderKey: String?
+    package var orderKey: String? {
+        get { options?.orderKey }
+        set { change { $0.orderKey = newValue } }
+    }
     /// How many jobs of a key may be out at once, and how often they may start; instead of an ``orderKey``, which is a key of
     /// one place. Nothing by default.
-    package var limit: KeyLimit?
+    package var limit: KeyLimit? {
+        get { options?.limit }
+        set { change { $0.limit = newValue } }
+    }
     /// The open batch of the same queue and shard that it joins (``JobBatch``); none by default.
-    package var batch: String?
+    package var batch: String? {
+        get { options?.batch }
+        set { change { $0.batch = newValue } }
+    }
     /// What two jobs of one id must share to be the same job; the payload by default. For payloads that also say when they
     /// were made, which differs each time.
     package var sameness: [UInt8]?
+    private var box: JobOptions.Box?
 
     package init(
         id: String, queue: QueueName, kind: String, payload: [UInt8], shardKey: String, delay: Duration = .zero,
@@ -55,11 +71,26 @@ package struct NewJob: Sendable {
         self.traceContext = traceContext
         self.sameness = sameness
         self.priority = priority
-        self.lifetime = lifetime
-        self.unique = unique
-        self.orderKey = orderKey
-        self.limit = limit
-        self.batch = batch
+        if lifetime == nil, unique == nil, orderKey == nil, limit == nil, batch == nil { return }
+        change {
+            $0.lifetime = lifetime
+            $0.unique = unique
+            $0.orderKey = orderKey
+            $0.limit = limit
+            $0.batch = batch
+        }
+    }
+
+    /// `nil` for most jobs.
+    var options: JobOptions? {
+        guard case .options(let options) = box else { return nil }
+        return options
+    }
+
+    private mutating func change(_ change: (inout JobOptions) -> Void) {
+        var options = self.options ?? JobOptions()
+        change(&options)
+        box = options.isEmpty ? nil : .options(options)
     }
 
     /// What forbids to enqueue it, in words; `nil` when nothing does. O(id)
@@ -72,20 +103,7 @@ package struct NewJob: Sendable {
         if payload.count > payloadBytesMax { return "the payload is larger than \(payloadBytesMax) bytes" }
         if !(1...QueueLimits.attemptsMax).contains(maxAttempts) { return "the attempts must be from 1 to 1000" }
         if delay < .zero || delay > QueueLimits.delayMax { return "the delay must be from 0 to 366 days" }
-        if let lifetime, lifetime.milliseconds <= delay.milliseconds || lifetime > QueueLimits.delayMax {
-            return "the lifetime must be longer than the delay, and at most 366 days"
-        }
-        if let problem = unique?.problem { return problem }
-        if orderKey != nil, limit != nil { return "a job has an order key or a limit, not both" }
-        if let key = orderKey ?? limit?.key,
-            !(1...QueueLimits.orderKeyBytesMax).contains(key.utf8.count) || !QueueLimits.isName(key)
-        {
-            return "the order key must have 1 to 64 letters, digits, '.', '_', ':' or '-'"
-        }
-        if let problem = limit?.problem { return problem }
-        if let batch, !(1...QueueLimits.idBytesMax).contains(batch.utf8.count) || !QueueLimits.isName(batch) {
-            return "the batch must have 1 to 64 letters, digits, '.', '_', ':' or '-'"
-        }
+        if let options, let problem = options.problem(delay: delay) { return problem }
         if let traceContext, traceContext.utf8.count > QueueLimits.traceContextBytesMax {
             return "the trace context is larger than 256 bytes"
         }

@@ -9,6 +9,9 @@ static const unsigned char admit_lua[] = {
 static const unsigned char batches_lua[] = {
 #embed "library/batches.lua"
 };
+static const unsigned char checks_lua[] = {
+#embed "library/checks.lua"
+};
 static const unsigned char common_lua[] = {
 #embed "library/common.lua"
 };
@@ -20,6 +23,9 @@ static const unsigned char kept_lua[] = {
 };
 static const unsigned char leases_lua[] = {
 #embed "library/leases.lua"
+};
+static const unsigned char meta_lua[] = {
+#embed "library/meta.lua"
 };
 static const unsigned char notes_lua[] = {
 #embed "library/notes.lua"
@@ -106,10 +112,12 @@ static const unsigned char tick_lua[] = {
 static const JobQueueScriptFile files[] = {
     {"admit", admit_lua, sizeof admit_lua},
     {"batches", batches_lua, sizeof batches_lua},
+    {"checks", checks_lua, sizeof checks_lua},
     {"common", common_lua, sizeof common_lua},
     {"ends", ends_lua, sizeof ends_lua},
     {"kept", kept_lua, sizeof kept_lua},
     {"leases", leases_lua, sizeof leases_lua},
+    {"meta", meta_lua, sizeof meta_lua},
     {"notes", notes_lua, sizeof notes_lua},
     {"order", order_lua, sizeof order_lua},
     {"places", places_lua, sizeof places_lua},

@@ -4,27 +4,15 @@
 -- full, "u" refused since another job has its unique key, "n" refused since its batch is not open, else the state of the job
 -- found with this id: l live (ready or leased), s scheduled, d dead, q quarantined, c completed, x cancelled, e expired;
 -- the capital letter when its digest is another.
-local function state_of(queue, id, record)
-  if has_flag(record_flags(record), CANCELLED) then return 'x' end
-  if has_flag(record_flags(record), KEPT) then return 'c' end
-  if call('ZSCORE', queue.dead, id) then return record_is_quarantined(record) and 'q' or 'd' end
-  return scheduled_as(queue, id, record) and 's' or 'l'
-end
-
--- How many more jobs a queue takes from producers: those that wait or run count. O(1)
-local function room_in(queue, length_max)
-  if length_max == 0 then return nil end
-  return length_max - call('HLEN', queue.jobs) + call('ZCARD', queue.dead) + call('ZCARD', queue.kept)
-end
-
 -- ARGV from `first`, `stride` values a job: id, delay in ms, record without its first 8 bytes, [the parent's id].
 -- `options` are a digit, 1 when the queue remembers completed jobs, and the letters of `meta.uses` that these jobs need.
 -- `length_max` is the number of jobs beyond which producers are refused; 0 for none.
 -- O(1) for each job, O(log n) for one with a unique key
 local function plan_admission(queue, first, count, stride, options, length_max, skip_digest, stale, now, ending)
   local remembers, uses = string.byte(options) == 49, string.sub(options, 2)
-  local has_bands, has_order = uses_bands(uses), string.find(uses, 'o', 1, true)
+  local has_bands, has_order = string.find(uses, 'b', 1, true), string.find(uses, 'o', 1, true)
   local has_batches, members = string.find(uses, 'j', 1, true), {}
+  local is_plain = uses == '' and length_max == 0 and not stale
   -- Locals are quicker than the globals they stand for, and this loop is most of what an enqueue costs.
   local arguments = ARGV
   local ids = {}
@@ -34,7 +22,11 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
   local earlier = remembers and call('HMGET', queue.done[2], unpack(ids))
   local records, ready, scheduled, codes, earliest, bands, ordered = {}, {}, {}, {}, 0, {}, {}
   local stamp = struct.pack('>I8', now)
-  local room = room_in(queue, length_max)
+  -- How many more jobs the queue takes from producers: those that wait or run count.
+  local room
+  if length_max > 0 then
+    room = length_max - call('HLEN', queue.jobs) + call('ZCARD', queue.dead) + call('ZCARD', queue.kept)
+  end
   local unique, holders = nil, {}
   if string.find(uses, 'u', 1, true) then
     unique = rare().plan_unique(queue, ids, function(index) return arguments[first + (index - 1) * stride + 2] end,
@@ -50,14 +42,20 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
     local id, body = ids[index], arguments[at + 2]
     local record, twin = found[index], added[id]
     local entry = recent and (recent[index] or earlier[index])
-    if stale and stale[arguments[at + 3]] then
+    if is_plain and not record and not twin and not entry and arguments[at + 1] == '0' then
+      -- Most jobs of most calls.
+      codes[index], added[id] = 'a', body
+      records[#records + 1] = id
+      records[#records + 1] = stamp .. body
+      ready[#ready + 1] = id
+    elseif stale and stale[arguments[at + 3]] then
       codes[index] = '-'
     elseif record or twin or entry then
       local state, digest
       if twin then
         state, digest = 'l', string.sub(twin, 8, 15)
       elseif record then
-        state, digest = state_of(queue, id, record), string.sub(record, 16, 23)
+        state, digest = rare().state_of(queue, id, record), string.sub(record, 16, 23)
       else
         state, digest = string.sub(entry, 9), string.sub(entry, 1, 8)
       end
@@ -97,13 +95,13 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
       elseif delay == '0' and flags < 16 then
         ready[#ready + 1] = id
       elseif delay == '0' then
-        local band = band_of(flags)
+        local band = rare().band_of(flags)
         bands[band] = bands[band] or {}
         table.insert(bands[band], id)
       else
         local due = now + tonumber(delay)
         scheduled[#scheduled + 1] = integer(due)
-        scheduled[#scheduled + 1] = scheduled_member(id, flags, false)
+        scheduled[#scheduled + 1] = flags < 16 and id or rare().scheduled_member(id, flags, false)
         if earliest == 0 or due < earliest then earliest = due end
       end
     end
@@ -116,7 +114,7 @@ end
 
 -- O(1) for each ready job, O(log n) for each scheduled one
 local function admit(queue, plan)
-  if plan.uses ~= '' and #plan.records > 0 then note_uses(queue, plan.uses) end
+  if plan.uses ~= '' and #plan.records > 0 then rare().note_uses(queue, plan.uses) end
   if plan.unique then
     for _, holder in ipairs(plan.unique.ends) do
       rare().cancel_job(queue, holder[1], holder[2], plan.remembers, plan.now)
@@ -132,19 +130,19 @@ local function admit(queue, plan)
     ensure_marker(queue)
   end
   for band, ids in pairs(plan.bands) do
-    call('RPUSH', band_list(queue, band), unpack(ids))
+    call('RPUSH', rare().band_list(queue, band), unpack(ids))
     ensure_marker(queue)
   end
   if #plan.scheduled > 0 then
     call('ZADD', queue.scheduled, unpack(plan.scheduled))
-    check_by(queue, plan.due)
+    rare().check_by(queue, plan.due)
   end
   for _, job in ipairs(plan.ordered) do
     local order, key, id, record, due = rare(), unpack(job)
     if order.line_up(queue, key, id, due, order.order_limit(record)) then
       local at = order.start_at(queue, key, record, due, plan.now)
-      local check = order.place(queue, id, record_flags(record), false, at, plan.now)
-      if check > 0 then check_by(queue, check) end
+      local check = order.place(queue, id, order.record_flags(record), false, at, plan.now)
+      if check > 0 then order.check_by(queue, check) end
     end
   end
   return table.concat(plan.codes)

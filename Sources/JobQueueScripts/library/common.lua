@@ -1,4 +1,5 @@
--- Shared by every operation: the keys of a queue in a shard, Redis' clock, and what many of them do.
+-- Shared by every operation: the keys of a queue in a shard, Redis' clock, and what many of them do. Each function here
+-- costs each call of each script some 0.1 µs.
 --
 -- A queue of a shard has a fixed set of 22 keys, which every script declares, in this order:
 --   jobs       HASH  id -> record (library/records.lua)
@@ -28,6 +29,8 @@
 -- n notes.
 -- All times are Redis' own, in milliseconds.
 local KEYS_PER_QUEUE, KEYS_OF_PLAIN_JOBS = 22, 11
+-- Bytes at the beginning of a lease record (library/leases.lua).
+local TOKEN_BYTES = 16
 local call = redis.call
 
 local function queue_keys(number)
@@ -50,43 +53,10 @@ local function now_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- Notes what jobs of the queue ask for. O(1)
-local function note_uses(queue, uses)
-  local before = call('HGET', queue.meta, 'uses') or ''
-  local after = before
-  for letter in string.gmatch(uses, '.') do
-    if not string.find(after, letter, 1, true) then after = after .. letter end
-  end
-  if after ~= before then call('HSET', queue.meta, 'uses', after) end
-end
-
 -- A whole number as text: `..` would round beyond 14 digits.
 local function integer(number) return string.format('%.0f', number) end
 
 -- Tells one waiting worker that there is something to do. O(1)
 local function ensure_marker(queue)
   if call('LLEN', queue.wake) == 0 then call('RPUSH', queue.wake, '1') end
-end
-
--- Sees to it that the queue is looked at by then. O(1)
-local function check_by(queue, due)
-  local check = tonumber(call('HGET', queue.meta, 'check') or 0)
-  if check == 0 or due < check then
-    -- Somebody has to set a timer for it: wake one who waits.
-    call('HSET', queue.meta, 'check', integer(due))
-    ensure_marker(queue)
-  end
-end
-
--- When the queue must next be looked at though nobody asks: the head of the schedule or of the expiries; 0 for never. O(1)
-local function next_check(queue, hold)
-  local check = 0
-  local due = call('ZRANGE', queue.scheduled, 0, 0, 'WITHSCORES')[2]
-  if due then check = tonumber(due) end
-  local expiry = call('ZRANGE', queue.expiries, 0, 0, 'WITHSCORES')[2]
-  if expiry then
-    expiry = math.max(tonumber(expiry), hold)
-    if check == 0 or expiry < check then check = expiry end
-  end
-  return check
 end

@@ -1,11 +1,6 @@
 -- A lease record stands for a whole batch, named by its fence:
 --   token(16) " " state(1) " " run " " leased_at " " worker "\n" id " " id ... ["\n" ids of jobs to be cancelled]
 -- The state is 1 for a suspect leased alone and 0 else, and 2 more when jobs of it are to be cancelled.
-local TOKEN_BYTES = 16
-
-local function lease_record(token, alone, run, now, worker, ids)
-  return table.concat({ token, alone and '1' or '0', run, integer(now), worker }, ' ') .. '\n' .. ids
-end
 
 local function lease_is_alone(record) return string.byte(record, TOKEN_BYTES + 2) % 2 == 1 end
 
@@ -45,4 +40,14 @@ local function split_ids(ids)
     list[count] = id
   end
   return list
+end
+
+-- The record of what is left of a lease. O(ids)
+local function lease_of_left(record, ids)
+  local left, cancels = {}, {}
+  for _, id in ipairs(ids) do left[id] = true end
+  for _, id in ipairs(split_ids(lease_cancels(record))) do
+    if left[id] then cancels[#cancels + 1] = id end
+  end
+  return lease_with(record, table.concat(ids, ' '), table.concat(cancels, ' '))
 end

@@ -26,6 +26,14 @@ local function scheduled_as(queue, id, record)
   if call('ZSCORE', queue.scheduled, '!' .. id) then return '!' .. id end
 end
 
+-- The letter of a job that is there (library/admit.lua).
+local function state_of(queue, id, record)
+  if is_cancelled(record) then return 'x' end
+  if has_flag(record_flags(record), KEPT) then return 'c' end
+  if call('ZSCORE', queue.dead, id) then return record_is_quarantined(record) and 'q' or 'd' end
+  return scheduled_as(queue, id, record) and 's' or 'l'
+end
+
 local function uses_bands(uses) return uses and string.find(uses, 'b', 1, true) end
 
 -- Jobs that are ready, suspects aside. O(1)

@@ -37,6 +37,10 @@ end
 
 local function has_flag(flags, flag) return flags % (2 * flag) >= flag end
 
+local function is_cancelled(record) return has_flag(record_flags(record), CANCELLED) end
+
+local function is_extended(record) return has_flag(record_flags(record), EXTENDED) end
+
 local function record_is_quarantined(record) return has_flag(record_flags(record), QUARANTINED) end
 
 -- The values of a record's extension by their tags; empty for a record without one. O(fields)

@@ -3,30 +3,6 @@ local PROMOTED_MAX = 200
 local REAPED_LEASES_MAX = 20
 local REAPED_JOBS_MAX = 1000
 
-local function read_upkeep(queue)
-  local values = call('HMGET', queue.meta, 'run', 'fence', 'alive', 'paused', 'check', 'hold', 'uses')
-  return {
-    run = values[1], fence = tonumber(values[2] or 0), alive = tonumber(values[3] or 0),
-    paused = values[4] == '1', check = tonumber(values[5] or 0), hold = tonumber(values[6] or 0),
-    uses = values[7],
-  }
-end
-
--- Notes that time passes while somebody looks. When nobody did for half a lease, Redis stood still or everyone
--- did: then whoever holds a lease gets a whole one more (`hold`) before anything is reaped. O(1)
-local function breathe(queue, meta, now, lease_ms)
-  if call('ZCARD', queue.expiries) == 0 then return end
-  if now - meta.alive > lease_ms / 2 then
-    meta.hold = now + lease_ms
-    meta.touched = true
-  end
-  -- A tenth of a lease is fine enough, and spares a write for most of many workers' looks.
-  if now - meta.alive > lease_ms / 10 or meta.touched then
-    meta.alive = now
-    meta.touched = true
-  end
-end
-
 -- Due jobs become ready. O(log n + promoted)
 local function promote(queue, now)
   local due = call('ZRANGE', queue.scheduled, '-inf', integer(now), 'BYSCORE', 'LIMIT', 0, PROMOTED_MAX)
@@ -106,10 +82,8 @@ local function reap(queue, meta, now, run, crashes_max, skip_leased_alone, quara
   end
 end
 
--- Does what is due, if anything is; `meta.touched` tells whether write_upkeep has something to write.
-local function upkeep(queue, meta, now, run, lease_ms, crashes_max, skip_leased_alone, quarantined)
-  breathe(queue, meta, now, lease_ms)
-  if meta.check == 0 or now < meta.check then return end
+-- Does what is due, where `meta.check` says that something is.
+local function upkeep(queue, meta, now, run, crashes_max, skip_leased_alone, quarantined)
   promote(queue, now)
   local keeps = meta.uses and string.find(meta.uses, 'k', 1, true)
   local kept_ms = keeps and tonumber(call('HGET', queue.meta, 'kept_ms'))
@@ -123,10 +97,4 @@ local function upkeep(queue, meta, now, run, lease_ms, crashes_max, skip_leased_
     if gone and (meta.check == 0 or gone < meta.check) then meta.check = gone end
   end
   meta.touched = true
-end
-
-local function write_upkeep(queue, meta)
-  if not meta.touched then return end
-  call('HSET', queue.meta, 'alive', integer(meta.alive), 'check', integer(meta.check), 'hold', integer(meta.hold))
-  if meta.died and meta.died > 0 then call('HINCRBY', queue.meta, 'died', meta.died) end
 end

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
---@include common records places order batches
+--@include common checks records places order batches
 -- Looks at a batch.
 -- KEYS  the queue's 22 keys
 -- ARGV  batch

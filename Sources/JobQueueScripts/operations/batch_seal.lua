@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
---@include common records places order batches
+--@include common checks records places order batches
 -- Seals a batch: its end is told when no job of it is out any more, at once if none is.
 -- KEYS  the queue's 22 keys
 -- ARGV  batch

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
---@include common records places order notes batches ends
+--@include common checks records places order notes batches ends
 -- Cancels a job: one that is scheduled is gone, one that waits in a list is gone as soon as it is popped, and one that runs
 -- gets no further run; its worker is told by operations/cancel_leased.lua.
 -- KEYS  the queue's 22 keys

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
---@include common records places order notes batches ends leases
+--@include common checks records places order notes batches ends leases
 -- Looks through a slice of one structure of a queue for what must not be, and mends it where asked. What one script can
 -- prove is proven here; where the jobs in lists are is for operations/check_places.lua.
 -- KEYS  the queue's 22 keys

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
---@include common records places order leases
+--@include common checks records places order leases
 -- Proves where jobs are that must be in one list or under one lease, and mends it where asked. A proof needs a look through
 -- the lists and leases: where those are too long for one script, it says so and changes nothing.
 -- KEYS  the queue's 22 keys

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
---@include common records places order notes batches
+--@include common checks records places order notes batches
 -- Deletes dead jobs; a queue that remembers its completed jobs remembers these as cancelled.
 -- KEYS  the queue's 22 keys
 -- ARGV  1 when the queue remembers, then the ids

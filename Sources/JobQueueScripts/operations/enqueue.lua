@@ -1,6 +1,6 @@
 #!lua
---@include common records places admit
---@rare order notes batches ends
+--@include common admit
+--@rare checks records places order notes batches ends
 -- Enqueues jobs of one shard, into one queue or several. Refused as a whole when memory is full.
 -- KEYS  the 22 keys of each queue, or the first 11 of each when no job asks for more and no queue is limited
 -- ARGV  1 to skip the comparison of digests (a test's fault) or 0; keys of each queue; then for each queue: number of jobs, options

@@ -1,6 +1,6 @@
 #!lua
---@include common records places admit
---@rare order notes batches ends
+--@include common admit
+--@rare checks records places order notes batches ends
 -- Enqueues jobs of one shard into one queue, each only when its guard was not seen in the time before: what is remembered
 -- of a guard and the job it stands for are written together or not at all. Refused as a whole when memory is full.
 --

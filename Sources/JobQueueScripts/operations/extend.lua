@@ -1,6 +1,5 @@
 #!lua flags=allow-oom
---@include common records places leases upkeep
---@rare order notes batches ends kept
+--@include common leases meta
 -- The heartbeat: extends leases of one queue of a shard by a whole lease from now.
 -- KEYS  the queue's 22 keys
 -- ARGV  lease in ms, then fence and token of each lease

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
---@include common records places leases upkeep
---@rare order notes batches ends kept
+--@include common meta
+--@rare checks records places leases upkeep order notes batches ends kept
 -- Leases a batch, after the due part of the queue's upkeep.
 -- KEYS  the queue's 22 keys
 -- ARGV  run id of this Redis, token, worker's name, lease in ms, jobs at most, 1 when the worker holds nothing and may
@@ -17,13 +17,15 @@ local run, token, worker, lease_ms, max = ARGV[1], ARGV[2], ARGV[3], tonumber(AR
 local now = now_ms()
 local meta = read_upkeep(queue)
 local quarantined = {}
+breathe(queue, meta, now, lease_ms)
+if meta.check > 0 and now >= meta.check then
+  rare().upkeep(queue, meta, now, run, tonumber(ARGV[7]), ARGV[8] == '1', quarantined)
+end
+-- A paused queue still reaps and promotes, so that its leases and times stay true.
 if meta.paused then
-  -- A paused queue still reaps and promotes, so that its leases and times stay true.
-  upkeep(queue, meta, now, run, lease_ms, tonumber(ARGV[7]), ARGV[8] == '1', quarantined)
   write_upkeep(queue, meta)
   return { 'paused', 0, now, meta.check, 0, 0, 0, '', {}, quarantined, {} }
 end
-upkeep(queue, meta, now, run, lease_ms, tonumber(ARGV[7]), ARGV[8] == '1', quarantined)
 
 -- One counter for each queue of a shard names the batch. It starts above any it had before when Redis is another run:
 -- the last writes, or all of them, may be gone with the one before.
@@ -31,11 +33,14 @@ local fence = meta.fence + 1
 if meta.run ~= run then fence = math.max(fence, now * FENCES_PER_MS) end
 local ids, records = {}, {}
 local alone = false
-local looks = meta.uses and string.find(meta.uses, 'f', 1, true)
+local looks, has_bands, drop_cancelled = false, false, nil
+if meta.uses then
+  looks, has_bands = string.find(meta.uses, 'f', 1, true), string.find(meta.uses, 'b', 1, true)
+end
 
 -- Whether a job was cancelled while it waited; then it is gone now.
-local function drop_cancelled(id, record)
-  if not looks or not has_flag(record_flags(record), CANCELLED) then return false end
+if looks then drop_cancelled = function(id, record)
+  if not rare().is_cancelled(record) then return false end
   call('HDEL', queue.jobs, id)
   rare().drop_notes(queue, meta.uses, { id })
   call('HINCRBY', queue.meta, 'cancelled', 1)
@@ -43,15 +48,20 @@ local function drop_cancelled(id, record)
   rare().leave_batches(queue, now)
   if due > 0 and (meta.check == 0 or due < meta.check) then meta.check, meta.touched = due, true end
   return true
-end
+end end
 
 if call('LLEN', queue.alone) > 0 and ARGV[6] == '1' then
   local id = call('LPOP', queue.alone)
   local record = call('HGET', queue.jobs, id)
-  if record and not drop_cancelled(id, record) then ids, records, alone = { id }, { record }, true end
+  if record and not (looks and drop_cancelled(id, record)) then ids, records, alone = { id }, { record }, true end
 end
 if #ids == 0 then
-  local popped = pop_ready(queue, meta.uses, fence, max)
+  local popped
+  if has_bands then
+    popped = rare().pop_ready(queue, meta.uses, fence, max)
+  else
+    popped = call('LPOP', queue.ready, max)
+  end
   if popped then
     local bytes = 0
     for index, record in ipairs(call('HMGET', queue.jobs, unpack(popped))) do
@@ -60,7 +70,7 @@ if #ids == 0 then
         if bytes > BATCH_BYTES_MAX and #ids > 0 then
           local rest = {}
           for later = index, #popped do rest[#rest + 1] = popped[later] end
-          push_front_of_bands(queue, meta.uses, rest)
+          rare().push_front_of_bands(queue, meta.uses, rest)
           break
         end
         ids[#ids + 1] = popped[index]
@@ -69,7 +79,8 @@ if #ids == 0 then
     end
   end
 end
-local ready_left, suspects_left = count_ready(queue, meta.uses), call('LLEN', queue.alone)
+local ready_left = has_bands and rare().count_ready(queue, meta.uses) or call('LLEN', queue.ready)
+local suspects_left = call('LLEN', queue.alone)
 if #ids == 0 then
   write_upkeep(queue, meta)
   if ready_left > 0 then ensure_marker(queue) end
@@ -79,14 +90,16 @@ end
 local expired = {}
 if looks then
   for index, record in ipairs(records) do
-    local deadline = record_deadline(record)
+    local deadline = rare().record_deadline(record)
     if deadline and deadline <= now then expired[#expired + 1] = ids[index] end
   end
 end
 local expiry = now + lease_ms
 if meta.check == 0 or expiry < meta.check then meta.check = expiry end
 local joined = table.concat(ids, ' ')
-call('HSET', queue.leases, integer(fence), lease_record(token, alone, run, now, worker, joined))
+-- Read by library/leases.lua.
+local record = table.concat({ token, alone and '1' or '0', run, integer(now), worker }, ' ') .. '\n' .. joined
+call('HSET', queue.leases, integer(fence), record)
 call('ZADD', queue.expiries, integer(expiry), integer(fence))
 call('HSET', queue.meta, 'run', run, 'fence', integer(fence), 'alive', integer(now), 'check', integer(meta.check),
   'hold', integer(meta.hold))

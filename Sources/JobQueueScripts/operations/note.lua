@@ -1,5 +1,5 @@
 #!lua
---@include common leases notes
+--@include common checks leases notes
 -- Notes how far a leased job is, or a line of its log, or both. Refused when memory is full.
 -- KEYS  the queue's 22 keys
 -- ARGV  fence, token, id, parts of 1000 that are done or "", line or ""

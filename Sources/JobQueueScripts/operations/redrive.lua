@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
---@include common records places order notes batches ends
+--@include common checks records places order notes batches ends
 -- Gives dead jobs another life: their attempts and crashes start again, their history stays. A job that may have ended
 -- its worker is leased alone again, one with an order key joins at the end. One whose unique key another job has by now stays dead.
 -- KEYS  the queue's 22 keys
