@@ -88,6 +88,43 @@ struct QueueCommandTests {
         }
     }
 
+    @Loop @Test func aScheduleIsPausedAndResumed() async throws {
+        try await InspectorFixture.run { tributary in
+            let name = "commission-confirmation"
+            #expect(try await tributary("schedule", "pause", name).out.hasPrefix("\(name) is paused."))
+            #expect(try await tributary("schedule", "pause", name, "--json").json["changed"] == false)
+            #expect(try await tributary("schedules").out.contains("paused since 20"))
+            let paused = try await tributary("schedules", "--json").json["schedules"]?[0]?["pausedSince"]
+            #expect(paused?.string != nil)
+            #expect(try await tributary("schedule", "resume", name).out.hasPrefix("\(name) fires again, next at 20"))
+            #expect(try await tributary("schedule", "resume", name).out.hasPrefix("\(name) was not paused"))
+            #expect(try await tributary("schedules", "--json").json["schedules"]?[0]?["pausedSince"] == .null)
+            let unknown = try await tributary("schedule", "pause", "payout")
+            #expect(unknown.status == .failed)
+            #expect(unknown.errors.contains("there is no schedule payout: commission-confirmation"))
+        }
+    }
+
+    @Loop @Test func anExpressionIsPreviewedWithoutAnyStore() async throws {
+        try await InspectorFixture.run(isMigrated: false) { tributary in
+            // Berlin's clocks went back on 25 October 2026.
+            let berlin = try await tributary(
+                "schedules", "preview", "--cron", "0 2 * * *", "--zone", "Europe/Berlin", "--from",
+                "2026-10-24T12:00:00Z", "--next", "2", "--json")
+            #expect(
+                try berlin.json["schedules"]?[0]?["next"]?.array?.map { $0["instant"] } == [
+                    "2026-10-25T00:00:00.000Z", "2026-10-26T01:00:00.000Z",
+                ])
+            #expect(try await tributary("schedules", "preview").out.contains("0 2 * * *  Asia/Seoul\n"))
+            #expect(
+                try await tributary("schedules", "preview", "--cron", "0 0 31 2 *").errors.contains(
+                    "--cron: day of month: none of the months has such a day"))
+            let zone = try await tributary("schedules", "preview", "--cron", "* * * * *", "--zone", "Mars/Base")
+            #expect(zone.status == .usage && zone.errors.contains("--zone: "))
+            #expect(try await tributary("schedules", "preview", "--zone", "UTC").status == .usage)
+        }
+    }
+
     @Loop @Test func whatIsOwedIsEnqueuedAgain() async throws {
         try await InspectorFixture.run { tributary in
             #expect(try await tributary("rebuild").out == "Nothing is owed.\n")
