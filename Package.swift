@@ -154,7 +154,8 @@ let package = Package(
         tests(
             "InspectorTests",
             uses: [
-                "Inspector", "Bookkeeping", "Commissions", "Fleet", "JobQueue", "Ledger", "Webhooks", "Postgres", "Redis",
+                "Inspector", "Bookkeeping", "Commissions", "Fleet", "JobQueue", "Ledger", "Webhooks", "Postgres",
+                "Redis",
                 "Crypto", "EventLoop", "Core",
             ]),
         tests(

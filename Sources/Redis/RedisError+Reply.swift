@@ -17,7 +17,8 @@ extension RedisError {
         "LOADING": .loading, "READONLY": .readOnly, "MISCONF": .readOnly, "UNBLOCKED": .readOnly,
         "TRYAGAIN": .tryAgain, "CLUSTERDOWN": .clusterDown, "MASTERDOWN": .masterDown, "OOM": .outOfMemory,
         "NOSCRIPT": .noScript, "BUSY": .busy, "UNKILLABLE": .busy, "NOREPLICAS": .noReplicas,
-        "CROSSSLOT": .crossSlot, "NOAUTH": .authentication, "WRONGPASS": .authentication, "NOPERM": .authentication, "WRONGTYPE": .wrongType,
+        "CROSSSLOT": .crossSlot, "NOAUTH": .authentication, "WRONGPASS": .authentication, "NOPERM": .authentication,
+        "WRONGTYPE": .wrongType,
     ]
 
     /// Codes of Redis itself that need no kind of their own; any other code is a script's.

@@ -142,10 +142,13 @@ final class OperatorsFixture {
         }
     }
 
-    /// `channel status` of each notification, in their order.
+    /// `channel status` of each notification: by the time of writing, and of one message mail before chat. (Ids of one millisecond
+    /// have no order.)
     func notifications() async throws -> [String] {
         try await pool.query(
-            PostgresStatement("test_states", "SELECT concat_ws(' ', channel, status) FROM notifications ORDER BY id")
+            PostgresStatement(
+                "test_states",
+                "SELECT concat_ws(' ', channel, status) FROM notifications ORDER BY created_at, channel DESC")
         ).map { try $0.text(0) }
     }
 
