@@ -118,7 +118,7 @@ enum DeadLetterCommands {
             var work = DeadLetterWork(
                 subject, done: "deleted", rate: try arguments.integer("rate", or: 10_000, in: 1...100_000))
             return try await work.run(session, arguments) { jobs in
-                let reason = "deleted by \(arguments.text("actor", or: "operator"))"
+                let reason = "\(OwedRows.deletionMark)\(arguments.text("actor", or: "operator"))"
                 try await rows.record(jobs.map { JobEnd($0, reason: reason) })
                 return try await queue.delete(jobs)
             }

@@ -57,7 +57,7 @@ enum JobCancel {
         for job in jobs {
             // The row first: what it still owes, the sweep would enqueue again. In the words of a deletion, which no rebuild
             // undoes.
-            let reason = "deleted by \(arguments.text("actor", or: "operator")): its job was cancelled"
+            let reason = "\(OwedRows.deletionMark)\(arguments.text("actor", or: "operator")): its job was cancelled"
             try await rows.record([JobEnd(job, reason: reason)])
             done.append(Cancelled(job: job, outcome: try await queue.cancel(job.id, in: job.queue)))
         }

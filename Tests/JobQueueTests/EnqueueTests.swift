@@ -81,7 +81,9 @@ struct EnqueueTests {
     }
 
     @Loop @Test func aClusterGetsACallForEachShard() async throws {
-        let redis = try await PrivateRedis.start(options: ["--cluster-enabled", "yes"])
+        // Its bus would else take the port 10,000 higher, which others may have.
+        let redis = try await PrivateRedis.start(
+            options: ["--cluster-enabled", "yes", "--cluster-port", "\(try TestPort.free())"])
         defer { redis.stop() }
         let fixture = try await QueueFixture.make(on: redis) { $0.shardCount = 16 }
         _ = try await fixture.connection.command(["CLUSTER", "ADDSLOTSRANGE", 0, 16383])
