@@ -115,22 +115,24 @@ struct ModelWalk {
         }
         let answer = try await context.run(QueueScript.enqueue, name, shard: 0, arguments)[0]
         let codes = answer?.string ?? answer?[0]?.string ?? ""
-        // The script's time stands in the records it made.
-        var now: Int64 = 0
-        // One that another of the call replaced has none, but the last one that was added has.
-        if let index = codes.utf8.lastIndex(of: UInt8(ascii: "a")) {
-            let added = jobs[codes.utf8.distance(from: codes.startIndex, to: index)]
-            let bytes = try await fixture.connection.command(["HGET", fixture.key("jobs", name), .string(added.id)])
-                .bytes
-            now = JobRecord(bytes ?? [])?.enqueuedAt.rawValue ?? 0
-            seen.insert(.added)
-        }
+        let now = try await self.now(of: jobs, codes)
+        if codes.contains("a") { seen.insert(.added) }
         let expected = model.enqueue(jobs, now: now, lengthMax: lengthMax)
         if codes.contains("u") { seen.insert(.duplicate) }
         if codes.contains("o") { seen.insert(.full) }
         if expected != codes { throw TestSupportError("enqueue answered \(codes), not \(expected)") }
         if codes != codes.lowercased() { seen.insert(.conflict) }
         return "enqueue \(jobs)"
+    }
+
+    /// The script's time stands in the records it made; 0 when it made none.
+    private func now(of jobs: [QueueModel.New], _ codes: String) async throws -> Int64 {
+        // A job that another of the call replaced has no record, and its name may come again in the call.
+        for (job, code) in zip(jobs, codes).reversed() where code == "a" {
+            let bytes = try await fixture.connection.command(["HGET", fixture.key("jobs", name), .string(job.id)]).bytes
+            if let bytes, let record = JobRecord(bytes) { return record.enqueuedAt.rawValue }
+        }
+        return 0
     }
 
     private mutating func newJob() -> QueueModel.New {
