@@ -21,6 +21,8 @@ package final class FleetProcess {
     /// set before the workers are added.
     package var deadLetterListener: (any DeadLetterRecorder)?
 
+    /// As leases and connections to Redis have it.
+    let workerName: String
     let log = Log(component: "fleet")
     let checks: [StartCheck]
     let setUp: @Loop (FleetProcess) async throws -> Void
@@ -51,10 +53,12 @@ package final class FleetProcess {
         self.configuration = configuration
         self.checks = checks
         self.setUp = setUp
-        queueConnection = RedisConnection(configuration.redis(clientOf: name), purpose: "queue")
+        let workerName = "\(name)@\(Self.hostName):\(getpid())"
+        self.workerName = workerName
+        queueConnection = RedisConnection(configuration.redis(clientOf: workerName), purpose: "queue")
         connections = [queueConnection]
         var queueConfiguration = configuration.queue
-        queueConfiguration.workerName = "\(name)@\(Self.hostName):\(getpid())"
+        queueConfiguration.workerName = workerName
         queue = JobQueue(connection: queueConnection, configuration: queueConfiguration)
         postgresPool = configuration.postgres.map { postgres in
             var postgres = postgres
@@ -74,7 +78,7 @@ package final class FleetProcess {
 
     /// Another connection to Redis, started now and closed with the process; for what blocks or must not wait.
     package func redisConnection(purpose: String) -> RedisConnection {
-        let connection = RedisConnection(configuration.redis(clientOf: name), purpose: purpose)
+        let connection = RedisConnection(configuration.redis(clientOf: workerName), purpose: purpose)
         connections.append(connection)
         connection.start()
         return connection
@@ -130,7 +134,7 @@ package final class FleetProcess {
 }
 
 extension FleetConfiguration {
-    /// The configuration of a connection that names itself after the process.
+    /// The configuration of a connection that names itself after the process: `tributary workers` finds it by that.
     func redis(clientOf name: String) -> RedisConfiguration {
         var redis = redis
         redis.clientName = name

@@ -14,12 +14,21 @@ extension JobQueue {
         }
     }
 
-    /// Counts a queue. O(number of shards)
+    /// Counts a queue, all shards at once. O(number of shards)
     package func stats(_ queue: QueueName) async throws(QueueError) -> QueueStats {
         var shards: [QueueStats.Counts] = []
         var isPaused = false
-        for shard in 0..<configuration.shardCount {
-            let answer = try await context.run(QueueScript.stats, queue, shard: shard, [])
+        let looks = (0..<configuration.shardCount).map { shard in
+            Task { () async -> Result<RedisValue, QueueError> in
+                do throws(QueueError) {
+                    return .success(try await context.run(QueueScript.stats, queue, shard: shard, []))
+                } catch {
+                    return .failure(error)
+                }
+            }
+        }
+        for look in looks {
+            let answer = try await look.value.get()
             guard let numbers = answer.array?.compactMap(\.integer), numbers.count == 22 else {
                 throw .unexpected(QueueScript.stats)
             }

@@ -82,8 +82,11 @@ package struct JobQueueConfiguration: Hashable, Sendable {
     }
 
     /// The worker's name as it stands in a lease record: never empty, no spaces.
-    var workerNameInRecords: String {
-        let allowed = workerName.utf8.prefix(QueueLimits.workerNameBytesMax).map { byte in
+    var workerNameInRecords: String { Self.nameInRecords(workerName) }
+
+    /// A worker's name as lease records have it.
+    package static func nameInRecords(_ name: String) -> String {
+        let allowed = name.utf8.prefix(QueueLimits.workerNameBytesMax).map { byte in
             byte.isASCIIAlphanumeric || [46, 95, 58, 64, 45].contains(byte) ? byte : 95
         }
         return allowed.isEmpty ? "unnamed" : String(decoding: allowed, as: UTF8.self)

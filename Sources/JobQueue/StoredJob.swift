@@ -39,6 +39,8 @@ package struct StoredJob: Sendable {
     /// The fence of its lease and who holds it, of a leased job.
     package let fence: Int64?
     package let worker: String?
+    /// Since when it is leased, where a scan saw it so.
+    package let leasedAt: EpochMilliseconds?
 
     init(
         id: String, queue: QueueName, shard: Int, state: JobState, record: JobRecord?, time: EpochMilliseconds? = nil,
@@ -56,6 +58,7 @@ package struct StoredJob: Sendable {
         enqueuedAt = record?.enqueuedAt
         dueAt = state == .scheduled ? time : nil
         completedAt = state == .completed && record != nil ? time : nil
+        leasedAt = state == .leased && time?.rawValue ?? 0 > 0 ? time : nil
         diedAt = state == .dead || state == .quarantined ? time : nil
         traceContext = record?.traceContext
         priority = record?.priority ?? .normal

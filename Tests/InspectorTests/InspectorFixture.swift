@@ -71,6 +71,10 @@ final class InspectorFixture {
         await pool.close()
     }
 
+    func configuration() throws -> FleetConfiguration {
+        try FleetConfiguration(environment: environment, resolve: { $0 })
+    }
+
     /// Runs `tributary` with these words.
     func callAsFunction(_ words: String..., changing changes: [String: String?] = [:]) async throws -> Run {
         var environment = environment
