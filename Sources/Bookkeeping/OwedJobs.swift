@@ -68,9 +68,7 @@ extension NewJob {
     }
 }
 
-/// The id in a payload such as `{"order":"<uuid>"}`; `nil` when it is not there.
+/// The id in a payload such as `{"order":"<uuid>"}`; `nil` when it is not there or this is no JSON.
 func payloadID(_ payload: [UInt8], _ key: String) -> UUID? {
-    // Bytes that are no JSON are a malformed job too: the caller buries it.
-    guard let json = try? JSON.parse(payload) else { return nil }
-    return json[key]?.string.flatMap { UUID($0) }
+    JSON(validating: payload)?[key]?.string.flatMap { UUID($0) }
 }

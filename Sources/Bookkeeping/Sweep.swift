@@ -40,7 +40,7 @@ package final class Sweep: FleetService {
         task = Task { @Loop in
             while !Task.isCancelled {
                 do {
-                    try await Loop.sleep(for: interval)
+                    try await Loop.sleep(for: interval)  // a timer of the loop; stop() cancels it
                     report(try await work.enqueueDue(olderThan: age))
                     try await lookForParkedOrders()
                 } catch is CancellationError {

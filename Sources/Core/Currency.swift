@@ -15,7 +15,7 @@ package struct Currency: Hashable, Sendable, CustomStringConvertible {
 
     /// The currency of that code, exactly as ISO 4217 writes it (`usd` is none); `nil` when there is none.
     ///
-    /// Codes without a minor unit of their own (metals, `XDR`, `XTS`, `XXX`) name no money that could be owed here.
+    /// Codes without a minor unit of their own (metals, drawing rights, the codes for tests and for "no currency") name no money that could be owed here.
     /// Codes withdrawn since 2020 stay known, because refunds of older orders still come in.
     package static func named(_ code: String) -> Self? {
         guard let index = tableIndex(of: code.utf8), exponents[index] != unknown else { return nil }

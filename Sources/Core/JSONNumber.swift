@@ -5,7 +5,7 @@ package struct JSONNumber: Hashable, Sendable, CustomStringConvertible {
 
     /// `nil` when `text` is not of JSON's number grammar.
     package init?(_ text: String) {
-        guard case .number(let number)? = try? JSON.parse(Array(text.utf8)),  // any error means: no number
+        guard case .number(let number)? = JSON(validating: Array(text.utf8)),
             number.text.utf8.count == text.utf8.count
         else { return nil }
         self = number

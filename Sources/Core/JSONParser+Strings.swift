@@ -57,7 +57,7 @@ extension JSONParser {
         }
     }
 
-    /// The scalar of `\uXXXX`, or of two of them that form a surrogate pair.
+    /// The scalar of `\u` and four hexadecimal digits, or of two such units that form a surrogate pair.
     private mutating func escapedScalar(from start: Int) throws(JSONError) -> Unicode.Scalar {
         let first = try hexadecimalUnit(from: start)
         if first == 0, !limits.allowsNul { throw JSONError(.nulCharacter, at: start) }

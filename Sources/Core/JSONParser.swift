@@ -16,6 +16,12 @@ extension JSON {
         var parser = JSONParser(base: base, count: bytes.count, limits: limits)
         return try parser.document()
     }
+
+    /// ``parse(_:limits:)`` for whom every error means the same; `nil` when these bytes are no JSON.
+    package init?(validating bytes: [UInt8]) {
+        guard let json = try? JSON.parse(bytes) else { return nil }  // `nil` says it
+        self = json
+    }
 }
 
 /// Recursive descent over raw bytes.

@@ -23,7 +23,7 @@ extension Loop {
         return EpochMilliseconds(rawValue: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
-    /// Waits on the loop's own timer. Throws `CancellationError` at once when the task is cancelled.
+    /// Waits on the loop's own timer, which blocks no thread. Throws `CancellationError` at once when the task is cancelled.
     @Loop package static func sleep(for duration: Duration) async throws {
         try Task.checkCancellation()
         let sleeper = Sleeper()
@@ -35,7 +35,7 @@ extension Loop {
     }
 }
 
-/// One waiting ``Loop/sleep(for:)``: resumed by its timer or by cancellation, whichever comes first.
+/// One task that waits for its timer: resumed by its timer or by cancellation, whichever comes first.
 @Loop
 private final class Sleeper {
     private var continuation: CheckedContinuation<Void, any Error>?

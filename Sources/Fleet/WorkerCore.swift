@@ -69,8 +69,7 @@ final class WorkerCore {
                 FlightRecorder.shared?.countBatch(jobs: batch.jobs.count)
                 return batch
             }
-            // Cancelled by a stop only, and then the loop's condition ends it.
-            try? await Loop.sleep(for: wait)
+            try? await Loop.sleep(for: wait)  // cancelled by a stop only, and then the loop's condition ends it
         }
         return nil
     }

@@ -19,7 +19,7 @@ final class EasyHandle {
     func set(_ option: CURLoption, _ values: [String]) {
         var list: UnsafeMutablePointer<curl_slist>?
         for value in values {
-            guard let longer = curl_slist_append(list, value) else { fatalError("libcurl is out of memory") }
+            guard let longer = curl_slist_append(list, value) else { outOfMemory() }
             list = longer
         }
         guard let list else { return }
@@ -84,3 +84,6 @@ final class EasyHandle {
         return socket(address.pointee.family, type, address.pointee.protocol)
     }
 }
+
+/// Ends the process. Nothing is lost by that: its leases expire, and other workers run its jobs.
+func outOfMemory() -> Never { fatalError("libcurl is out of memory") }  // nothing can be done without memory

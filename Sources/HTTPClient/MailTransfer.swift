@@ -33,7 +33,7 @@ final class MailTransfer {
 
     /// Blocks until it is done.
     static func deliver(_ envelope: Envelope, allowedBy policy: DestinationPolicy) -> SMTPResult {
-        guard let pointer = curl_easy_init() else { fatalError("libcurl is out of memory") }
+        guard let pointer = curl_easy_init() else { outOfMemory() }
         defer { curl_easy_cleanup(pointer) }
         let easy = EasyHandle(pointer)
         let transfer = MailTransfer(policy: policy, content: envelope.content)

@@ -16,7 +16,7 @@ final class Multi {
 
     init(idleConnectionsMax: Int) {
         precondition(Self.globallyInitialized, "libcurl cannot be initialized")
-        guard let handle = curl_multi_init() else { fatalError("libcurl is out of memory") }
+        guard let handle = curl_multi_init() else { outOfMemory() }
         self.handle = handle
         let context = Unmanaged.passUnretained(self).toOpaque()
         tributary_curl_multi_set_long(handle, CURLMOPT_MAXCONNECTS, idleConnectionsMax)

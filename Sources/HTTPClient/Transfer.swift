@@ -44,7 +44,7 @@ final class Transfer {
 
     /// - Parameter mayResolve: whether libcurl may "resolve" the host, which is an address already.
     init(_ kind: Kind, policy: DestinationPolicy, mayResolve: Bool) {
-        guard let easy = curl_easy_init() else { fatalError("libcurl is out of memory") }
+        guard let easy = curl_easy_init() else { outOfMemory() }
         self.kind = kind
         self.easy = EasyHandle(easy)
         self.policy = policy

@@ -9,7 +9,7 @@ enum JobPayload {
 
     init(_ bytes: [UInt8]) {
         // What is no JSON is shown as it is.
-        if let json = try? JSON.parse(bytes) {
+        if let json = JSON(validating: bytes) {
             self = .value(json)
         } else if let text = String(validating: bytes, as: UTF8.self) {
             self = .text(text)

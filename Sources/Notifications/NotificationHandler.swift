@@ -57,8 +57,7 @@ package final class NotificationHandler: JobHandler {
     }
 
     static func notificationID(_ payload: [UInt8]) -> UUID? {
-        guard let json = try? JSON.parse(payload) else { return nil }  // A malformed job: the caller buries it.
-        return json["notification"]?.string.flatMap { UUID($0) }
+        JSON(validating: payload)?["notification"]?.string.flatMap { UUID($0) }
     }
 }
 

@@ -25,8 +25,7 @@ package enum DeliveryJob {
 
     /// The delivery that a job is about, and its endpoint; `nil` for a payload that is none of ours.
     package static func subject(of payload: [UInt8]) -> (deliveryID: UUID, endpointID: UUID)? {
-        // A payload that cannot be parsed is none of ours: the caller buries its job.
-        guard let json = try? JSON.parse(payload), let delivery = json["delivery"]?.string.flatMap({ UUID($0) }),
+        guard let json = JSON(validating: payload), let delivery = json["delivery"]?.string.flatMap({ UUID($0) }),
             let endpoint = json["endpoint"]?.string.flatMap({ UUID($0) })
         else { return nil }
         return (delivery, endpoint)

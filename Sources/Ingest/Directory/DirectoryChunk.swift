@@ -41,8 +41,7 @@ struct DirectoryChunk: Sendable {
 
     /// `nil` for what is no chunk: another release's, or damage.
     init?(_ bytes: [UInt8]) {
-        // Any error means the same here: these bytes are not ours.
-        guard let json = try? JSON.parse(bytes), let keys = json["keys"]?.array,
+        guard let json = JSON(validating: bytes), let keys = json["keys"]?.array,
             let partners = json["partners"]?.array, let hooks = json["hooks"]?.array
         else { return nil }
         for key in keys {

@@ -19,8 +19,7 @@ struct DirectoryPointer: Hashable, Sendable {
     }
 
     init?(_ bytes: [UInt8]) {
-        // Any error means the same here: these bytes are not ours.
-        guard let json = try? JSON.parse(bytes), let version = json["version"]?.integer,
+        guard let json = JSON(validating: bytes), let version = json["version"]?.integer,
             let chunks = json["chunks"]?.integer, (0...100_000).contains(chunks)
         else { return nil }
         self.init(version: version, chunks: Int(chunks))

@@ -66,7 +66,7 @@ final class EventStatusRoute {
         case .completed, .cancelled, .expired: return nil
         }
         // A payload that cannot be read is not the caller's either.
-        guard let envelope = try? JSON.parse(job.payload), envelope["source"]?.string == source else { return nil }
+        guard let envelope = JSON(validating: job.payload), envelope["source"]?.string == source else { return nil }
         var data = JSONObject()
         data["eventId"] = envelope["eventId"]
         data["id"] = .string(job.id)
