@@ -41,6 +41,7 @@ let package = Package(
         .systemLibrary(name: "CCurl"),
         .systemLibrary(name: "CEvent"),
         .systemLibrary(name: "CCrypto"),
+        .systemLibrary(name: "CLinux", path: "Tests/CLinux"),
         // Lua and SQL files, embedded by `#embed` so that a binary needs no file beside it.
         .target(name: "JobQueueScripts", exclude: ["library", "operations"]),
         .target(name: "LedgerMigrations"),
@@ -111,7 +112,8 @@ let package = Package(
 
         // Tests: pure, wire, fleet.
         .target(
-            name: "TestSupport", dependencies: ["EventLoop", "Core"], path: "Tests/TestSupport", swiftSettings: settings
+            name: "TestSupport", dependencies: ["EventLoop", "Core", "CLinux"], path: "Tests/TestSupport",
+            swiftSettings: settings
         ),
         tests("TestSupportTests", uses: ["EventLoop"]),
         tests("CoreTests", uses: ["Core", "Crypto"]),

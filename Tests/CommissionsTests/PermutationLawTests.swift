@@ -48,8 +48,7 @@ struct PermutationLawTests {
     }
 
     @Test func `random histories end the same in every order of arrival`() throws {
-        let seed = SeededGenerator.seedOfThisRun()
-        print("TRIBUTARY_SEED=\(seed)")
+        let seed = SeededGenerator.seedOfThisRun
         var counts: [HistoryGenerator.Feature: Int] = [:]
         var paid = 0
         for number in 0..<800 {

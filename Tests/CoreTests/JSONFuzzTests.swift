@@ -1,18 +1,19 @@
 import Core
+import TestSupport
 import Testing
 
-/// Random values and broken documents. Replay a failure with the printed `TRIBUTARY_TEST_SEED`.
+/// Random values and broken documents. Replay a failure with the printed `TRIBUTARY_SEED`.
 @Suite struct JSONFuzzTests {
     @Test func whatIsWrittenIsReadAsTheSameValue() throws {
-        var random = SeededGenerator(seed: testSeed)
+        var random = SeededGenerator(seed: SeededGenerator.seedOfThisRun)
         for _ in 0..<3000 {
             let value = Self.value(depth: 0, &random)
-            #expect(try JSON.parse(value.serialized()) == value, "seed \(testSeed)")
+            #expect(try JSON.parse(value.serialized()) == value, "seed \(SeededGenerator.seedOfThisRun)")
         }
     }
 
     @Test func brokenDocumentsAreRefusedOrReadButNeverHarm() throws {
-        var random = SeededGenerator(seed: testSeed)
+        var random = SeededGenerator(seed: SeededGenerator.seedOfThisRun)
         var refused = 0
         var accepted = 0
         for _ in 0..<30_000 {
@@ -23,13 +24,13 @@ import Testing
                 value = try JSON.parse(document)
             } catch {
                 refused += 1
-                #expect((0...document.count).contains(error.offset), "seed \(testSeed)")
+                #expect((0...document.count).contains(error.offset), "seed \(SeededGenerator.seedOfThisRun)")
                 continue
             }
             accepted += 1
             // What was accepted has one minified form, which reads as the same value.
-            #expect(try JSON.parse(value.serialized()) == value, "seed \(testSeed)")
-            #expect(String(validating: document, as: UTF8.self) != nil, "seed \(testSeed)")
+            #expect(try JSON.parse(value.serialized()) == value, "seed \(SeededGenerator.seedOfThisRun)")
+            #expect(String(validating: document, as: UTF8.self) != nil, "seed \(SeededGenerator.seedOfThisRun)")
         }
         #expect(refused > 1000 && accepted > 1000, "\(refused) refused, \(accepted) accepted")
     }

@@ -1,4 +1,5 @@
 import Core
+import TestSupport
 import Testing
 
 @Suite struct MoneyTests {
@@ -56,7 +57,7 @@ import Testing
     }
 
     @Test func roundingIsOffByAtMostHalfAUnitAndSymmetric() {
-        var random = SeededGenerator(seed: testSeed)
+        var random = SeededGenerator(seed: SeededGenerator.seedOfThisRun)
         for _ in 0..<20_000 {
             let value = Int64.random(in: -1_000_000_000...1_000_000_000, using: &random)
             let numerator = Int64.random(in: 0...2_000_000, using: &random)
@@ -64,10 +65,10 @@ import Testing
             for rounding in Rounding.allCases {
                 let result = scaled(value, numerator: numerator, denominator: denominator, rounding: rounding)
                 let error = value * numerator - result * denominator
-                #expect(abs(error) * 2 <= denominator, "seed \(testSeed)")
+                #expect(abs(error) * 2 <= denominator, "seed \(SeededGenerator.seedOfThisRun)")
                 #expect(
                     scaled(-value, numerator: numerator, denominator: denominator, rounding: rounding) == -result,
-                    "seed \(testSeed)")
+                    "seed \(SeededGenerator.seedOfThisRun)")
             }
         }
     }
@@ -123,17 +124,17 @@ import Testing
     }
 
     @Test func partsSumToTheWholeAndAreWithinOneUnitOfTheirShare() {
-        var random = SeededGenerator(seed: testSeed)
+        var random = SeededGenerator(seed: SeededGenerator.seedOfThisRun)
         for _ in 0..<5000 {
             let total = Int64.random(in: -1_000_000...1_000_000, using: &random)
             let weights = (0..<Int.random(in: 1...8, using: &random)).map { _ in
                 Int64.random(in: 0...1000, using: &random)
             }
             let parts = largestRemainder(total: total, weights: weights)
-            #expect(parts.reduce(0, +) == total, "seed \(testSeed)")
+            #expect(parts.reduce(0, +) == total, "seed \(SeededGenerator.seedOfThisRun)")
             let sum = weights.reduce(0, +)
             for (part, weight) in zip(parts, weights) where sum > 0 {
-                #expect(abs(part * sum - total * weight) < sum, "seed \(testSeed)")
+                #expect(abs(part * sum - total * weight) < sum, "seed \(SeededGenerator.seedOfThisRun)")
             }
         }
     }
@@ -204,14 +205,16 @@ import Testing
     }
 
     @Test func everyAmountSurvivesBeingWrittenAndReadAgain() throws {
-        var random = SeededGenerator(seed: testSeed)
+        var random = SeededGenerator(seed: SeededGenerator.seedOfThisRun)
         for code in Currency.allCodes {
             let currency = try #require(Currency.named(code))
             for _ in 0..<50 {
                 let minorUnits =
                     Int64.random(in: .min ... .max, using: &random) >> Int64.random(in: 0...60, using: &random)
                 let money = Money(minorUnits: minorUnits, currency: currency)
-                #expect(try Money(ExactDecimal(parsing: money.amount), currency: currency) == money, "seed \(testSeed)")
+                #expect(
+                    try Money(ExactDecimal(parsing: money.amount), currency: currency) == money,
+                    "seed \(SeededGenerator.seedOfThisRun)")
             }
         }
     }

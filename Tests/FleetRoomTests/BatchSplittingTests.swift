@@ -1,4 +1,5 @@
 import EventLoop
+import TestSupport
 import Testing
 
 @testable import Fleet
@@ -30,8 +31,8 @@ import Testing
     /// The property, over seeded random batches: each bad item fails, standing alone; all others have their outcome, in
     /// place; the calls are within the bound.
     @Loop @Test func onlyTheBadFailAndTheCallsAreBounded() async {
-        let seed = Seed.value
-        var random = SplitMix(state: seed)
+        let seed = SeededGenerator.seedOfThisRun
+        var random = SeededGenerator(seed: seed)
         for round in 0..<300 {
             let count = Int.random(in: 1...200, using: &random)
             let share = [0.0, 0.01, 0.1, 0.5, 1].randomElement(using: &random)!
@@ -70,7 +71,7 @@ import Testing
         let gate = Gate()
         let task = Task { @Loop in
             await splitting([1, 2]) { items in
-                try await gate.pass()
+                try await gate.waitUnlessCancelled()
                 return items
             }
         }

@@ -15,7 +15,7 @@ struct CancelledWorkTests {
         var cancelled: [String] = []
         let runner = ClosureRunner { job in
             do {
-                try await gate.pass()
+                try await gate.waitUnlessCancelled()
             } catch {
                 cancelled.append(job.id)
                 throw error
@@ -39,7 +39,7 @@ struct CancelledWorkTests {
         let queue = FakeQueue()
         let gate = Gate()
         let handler = ClosureHandler { jobs in
-            try await gate.pass()
+            try await gate.waitUnlessCancelled()
             return jobs.map { _ in .completed() }
         }
         let worker = Worker(.commissions, source: queue, settler: queue, handler: handler)

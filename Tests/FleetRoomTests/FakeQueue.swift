@@ -132,18 +132,3 @@ struct BadData: Error, CustomStringConvertible {
 struct StoreIsAway: StoreFailure {
     let isUnreachableStore = true
 }
-
-/// A door that tests open: whoever came before waits, unless their task is cancelled.
-@Loop
-final class Gate {
-    private var isOpen = false
-    private(set) var arrivals = 0
-    nonisolated init() {}
-
-    func open() { isOpen = true }
-
-    func pass() async throws {
-        arrivals += 1
-        while !isOpen { try await Loop.sleep(for: .milliseconds(1)) }
-    }
-}

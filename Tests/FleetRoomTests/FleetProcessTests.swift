@@ -43,7 +43,7 @@ import Testing
             fleet.work(
                 .commissions,
                 ClosureHandler { batch in
-                    if batch.contains(where: { $0.id == "slow" }) { try await gate.pass() }
+                    if batch.contains(where: { $0.id == "slow" }) { try await gate.waitUnlessCancelled() }
                     handled.value += batch.count
                     return batch.map { _ in .completed() }
                 })
@@ -82,7 +82,7 @@ import Testing
             fleet.work(
                 .commissions,
                 ClosureHandler { batch in
-                    try await gate.pass()
+                    try await gate.waitUnlessCancelled()
                     return batch.map { _ in .completed() }
                 })
         }

@@ -22,7 +22,7 @@ import Testing
         let worker = worker(
             queue, window: 4,
             ClosureRunner { job in
-                if job.id == "slow" { try await gate.pass() }
+                if job.id == "slow" { try await gate.waitUnlessCancelled() }
                 return .completed()
             })
         queue.offer(FakeJob.batch(1, ["slow", "a", "b"]))
@@ -100,7 +100,7 @@ import Testing
         let worker = worker(
             queue, window: 10,
             ClosureRunner { _ in
-                try await gate.pass()
+                try await gate.waitUnlessCancelled()
                 return .completed()
             })
         queue.offer(FakeJob.batch(1, ["a", "b"]))
@@ -115,7 +115,7 @@ import Testing
         let worker = worker(
             queue, window: 1,
             ClosureRunner { _ in
-                try await gate.pass()
+                try await gate.waitUnlessCancelled()
                 return .completed()
             })
         queue.offer(FakeJob.batch(1, ["a"]))

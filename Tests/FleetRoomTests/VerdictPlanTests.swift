@@ -1,4 +1,5 @@
 import Core
+import TestSupport
 import Testing
 
 @testable import Fleet
@@ -6,7 +7,7 @@ import Testing
 
 @Suite struct VerdictPlanTests {
     private func plan(_ results: [(job: LeasedJob, result: VerdictPlan.Result)]) -> VerdictPlan {
-        var random = SplitMix(state: 1)
+        var random = SeededGenerator(seed: 1)
         return VerdictPlan(results, policy: RetryPolicy(), random: &random)
     }
 
@@ -63,7 +64,7 @@ import Testing
     }
 
     @Test func theBackoffGrowsIsJitteredAndEnds() {
-        var random = SplitMix(state: 5)
+        var random = SeededGenerator(seed: 5)
         var backoff = StoreBackoff()
         #expect(backoff.remaining(now: 0) == nil)
         var longest: Int64 = 0

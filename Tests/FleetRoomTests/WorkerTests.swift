@@ -81,7 +81,7 @@ import Testing
         let worker = worker(
             queue,
             ClosureHandler { batch in
-                try await gate.pass()
+                try await gate.waitUnlessCancelled()
                 return batch.map { _ in .completed() }
             }, concurrency: 3)
         for fence in 1...5 { queue.offer(FakeJob.batch(Int64(fence), ["\(fence)"])) }
@@ -97,7 +97,7 @@ import Testing
         let worker = worker(
             queue,
             ClosureHandler { batch in
-                try await gate.pass()
+                try await gate.waitUnlessCancelled()
                 return batch.map { _ in .completed() }
             })
         queue.offer(FakeJob.batch(1, ["a"]))
@@ -116,7 +116,7 @@ import Testing
         let worker = worker(
             queue,
             ClosureHandler { batch in
-                try await gate.pass()
+                try await gate.waitUnlessCancelled()
                 return batch.map { _ in .completed() }
             })
         queue.offer(FakeJob.batch(1, ["a", "b"]))
@@ -132,7 +132,7 @@ import Testing
             queue,
             ClosureHandler { batch in
                 // Its own task is not cancelled.
-                try await Task { @Loop in try await gate.pass() }.value
+                try await Task { @Loop in try await gate.waitUnlessCancelled() }.value
                 return batch.map { _ in .completed() }
             })
         queue.offer(FakeJob.batch(1, ["a"]))
@@ -151,7 +151,7 @@ import Testing
         let worker = worker(
             queue,
             ClosureHandler { batch in
-                do { try await gate.pass() } catch {
+                do { try await gate.waitUnlessCancelled() } catch {
                     wasCancelled.value = true
                     throw error
                 }

@@ -1,6 +1,5 @@
 import Core
 import Fleet
-import Glibc
 import HTTPServer
 import TestSupport
 import Testing
@@ -18,7 +17,7 @@ struct ParserFuzzTests {
     ]
 
     @Test func mutatedBodiesAreAnswered() {
-        var random = SeededRandom(printing: "ingest parsers")
+        var random = SeededGenerator(seed: SeededGenerator.seedOfThisRun)
         for _ in 0..<4000 {
             let bytes = mutated(Array(Self.seeds[Int(random.next() % UInt64(Self.seeds.count))].utf8), &random)
             _ = try? EventMapper().map(bytes)
@@ -34,7 +33,7 @@ struct ParserFuzzTests {
     }
 
     @Test func mutatedHeadersAreAnswered() {
-        var random = SeededRandom(printing: "ingest headers")
+        var random = SeededGenerator(seed: SeededGenerator.seedOfThisRun)
         let proxies = [AddressRange("0.0.0.0/0")].compactMap { $0 }
         for _ in 0..<4000 {
             let bytes = mutated(
@@ -48,7 +47,7 @@ struct ParserFuzzTests {
         }
     }
 
-    private func mutated(_ bytes: [UInt8], _ random: inout SeededRandom) -> [UInt8] {
+    private func mutated(_ bytes: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
         var bytes = bytes
         for _ in 0..<Int(random.next() % 6) where !bytes.isEmpty {
             let place = Int(random.next() % UInt64(bytes.count))
@@ -61,24 +60,5 @@ struct ParserFuzzTests {
             }
         }
         return bytes
-    }
-}
-
-/// SplitMix64.
-private struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(printing name: String) {
-        state =
-            getenv("TRIBUTARY_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0...UInt64(Int.max))
-        print("\(name): TRIBUTARY_SEED=\(state)")
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

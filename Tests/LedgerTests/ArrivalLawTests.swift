@@ -17,8 +17,7 @@ struct ArrivalLawTests {
     }
 
     @Loop @Test func theTablesEndWhereTheKernelSays() async throws {
-        let seed = SeededGenerator.seedOfThisRun()
-        print("TRIBUTARY_SEED=\(seed)")
+        let seed = SeededGenerator.seedOfThisRun
         try await withBooks(policies: HistoryGenerator.policies) { books in
             var generator = HistoryGenerator(seed: seed)
             var histories: [[EventEnvelope]] = []

@@ -2,6 +2,7 @@ import Core
 import EventLoop
 import Ledger
 import Postgres
+import TestSupport
 import Testing
 
 /// Each rule that keeps the books is taken away once, to show that a test would notice, next to the same with the rule.

@@ -2,6 +2,7 @@ import Core
 import EventLoop
 import Ledger
 import Postgres
+import TestSupport
 import Testing
 
 @Suite("What is past its hold becomes payable")

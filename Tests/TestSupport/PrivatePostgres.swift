@@ -99,9 +99,12 @@ package final class PrivatePostgres: Sendable {
         process.pause()
         let children = ProcessTable.children(of: process.pid)
         process.kill()
-        for child in children { Glibc.kill(child, SIGKILL) }
-        // A new postmaster refuses to start while an old process still holds the shared memory.
-        for child in children { while ProcessTable.isAlive(child) { usleep(1000) } }
+        for child in children {
+            // A new postmaster refuses to start while an old process still holds the shared memory.
+            guard let end = OwnedDescriptor(endOf: child) else { continue }
+            Glibc.kill(child, SIGKILL)
+            waitUntilReadable([end.number], until: .now + ServerProbe.deadline)
+        }
     }
 
     private static func launch(_ arguments: [String], _ directory: String) throws -> TestProcess {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// SplitMix64: the same numbers for the same seed on every machine.
+/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers for the same seed on every machine.
 package struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
@@ -14,11 +14,14 @@ package struct SeededGenerator: RandomNumberGenerator {
         return mixed ^ mixed >> 31
     }
 
-    /// `TRIBUTARY_SEED` replays a run; without it each run has its own.
-    package static func seedOfThisRun() -> UInt64 {
-        if let text = getenv("TRIBUTARY_SEED"), let seed = UInt64(String(cString: text)) { return seed }
-        return UInt64.random(in: 0 ... .max)
-    }
+    /// Another one for each run, and the same all through it; `TRIBUTARY_SEED` replays a run. It is printed once, so that
+    /// a failure can be repeated.
+    package static let seedOfThisRun: UInt64 = {
+        let given = getenv("TRIBUTARY_SEED").flatMap { UInt64(String(cString: $0)) }
+        let seed = given ?? UInt64.random(in: 0 ... .max)
+        print("TRIBUTARY_SEED=\(seed)")
+        return seed
+    }()
 
     /// Whether something of this probability, in percent, happens.
     package mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }

@@ -97,12 +97,9 @@ package final class TestProcess: Sendable {
     }
 
     func waitBlocking(within deadline: Duration) -> End? {
-        let clock = ContinuousClock()
-        let limit = clock.now + deadline
-        while clock.now < limit {
-            if let end = poll() { return end }
-            usleep(2000)
-        }
+        if let end = poll() { return end }
+        // Nobody else reaps it, so its id is its own until then.
+        if let end = OwnedDescriptor(endOf: pid) { waitUntilReadable([end.number], until: .now + deadline) }
         return poll()
     }
 

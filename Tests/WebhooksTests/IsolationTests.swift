@@ -17,7 +17,7 @@ import Testing
         try await DeliveryFixture.run { fixture in
             let silent = Gate()
             let server = HTTPServer { _ in
-                await silent.pass()
+                await silent.wait()
                 return HTTPResponse(status: 200)
             }
             try server.start()
@@ -47,7 +47,7 @@ import Testing
             let server = HTTPServer { _ in
                 count += 1
                 // The first end says how long an attempt lasts: without it nobody waits for a turn.
-                if count > 1 { await silent.pass() }
+                if count > 1 { await silent.wait() }
                 return HTTPResponse(status: 200)
             }
             try server.start()

@@ -49,8 +49,7 @@ def breaches(name, text):
     if name.endswith(".swift"):
         if not is_test:
             rules += IN_PRODUCT
-        elif not name.startswith("Tests/TestSupport/"):
-            # The test support waits for foreign processes on threads of its own.
+        else:
             rules += IN_TESTS
         if name.startswith(ROOMS_WITHOUT_FOUNDATION):
             rules.append((re.compile(r"^\s*(?:package )?import Foundation"), "this room has no Foundation"))
