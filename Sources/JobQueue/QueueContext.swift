@@ -12,6 +12,9 @@ final class QueueContext {
     let metrics = QueueMetrics.shared
     let log = Log(component: "queue")
     let workerName: String
+    private var faulty: [String: RedisScript] = [:]
+    /// False once Redis Cluster has refused a look over several shards.
+    var glancesSpanShards = true
 
     init(connection: RedisConnection, configuration: JobQueueConfiguration) {
         self.connection = connection
@@ -33,10 +36,19 @@ final class QueueContext {
         _ script: RedisScript, keys: [String], _ arguments: [RedisArgument]
     ) async throws(QueueError) -> RedisValue {
         do throws(RedisError) {
-            return try await connection.evaluate(script, keys: keys, arguments: arguments)
+            return try await connection.evaluate(asConfigured(script), keys: keys, arguments: arguments)
         } catch {
             throw QueueError(error)
         }
+    }
+
+    /// The script itself, but in a test's process with faults.
+    private func asConfigured(_ script: RedisScript) -> RedisScript {
+        if configuration.faults.isEmpty { return script }
+        if let known = faulty[script.name] { return known }
+        let made = configuration.faults.applied(to: script)
+        faulty[script.name] = made
+        return made
     }
 
     /// The run id of the Redis that the next script reaches, read in the same turn in which that script is sent.

@@ -1,4 +1,7 @@
 /// Deliberate faults, each of which a named test must notice. Only tests switch them on.
+///
+/// Those of scripts cost a process without them nothing: a process that has them runs other scripts
+/// (``applied(to:)``).
 package struct QueueFaults: OptionSet, Hashable, Sendable {
     package let rawValue: UInt8
     package init(rawValue: UInt8) { self.rawValue = rawValue }
@@ -9,14 +12,25 @@ package struct QueueFaults: OptionSet, Hashable, Sendable {
     package static let skipDigestCheck = QueueFaults(rawValue: 1 << 1)
     /// Follow-ups are not enqueued, as after a crash between the acknowledgement and a plain enqueue.
     package static let dropFollowUps = QueueFaults(rawValue: 1 << 2)
+    /// What a worker says counts though its lease is gone, and fences do not grow over a loss of data.
+    package static let skipFence = QueueFaults(rawValue: 1 << 3)
+    /// A lease is known by its fence alone.
+    package static let skipToken = QueueFaults(rawValue: 1 << 4)
+    /// When memory is full, nobody may do anything: neither producers nor workers.
+    package static let skipAllowOOM = QueueFaults(rawValue: 1 << 5)
+    /// Follow-ups of acknowledgements get an id by chance, not the one that was derived from what they do.
+    package static let skipDerivedID = QueueFaults(rawValue: 1 << 6)
+
+    /// By their names in a configuration.
+    package static let named: [String: QueueFaults] = [
+        "skip-leased-alone": .skipLeasedAlone, "skip-digest-check": .skipDigestCheck, "drop-follow-ups": .dropFollowUps,
+        "skip-fence": .skipFence, "skip-token": .skipToken, "skip-allow-oom": .skipAllowOOM,
+        "skip-derived-id": .skipDerivedID,
+    ]
 
     /// The fault of that name in a configuration, or `nil`.
     package init?(named name: String) {
-        switch name {
-        case "skip-leased-alone": self = .skipLeasedAlone
-        case "skip-digest-check": self = .skipDigestCheck
-        case "drop-follow-ups": self = .dropFollowUps
-        default: return nil
-        }
+        guard let fault = Self.named[name] else { return nil }
+        self = fault
     }
 }

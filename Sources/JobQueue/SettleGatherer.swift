@@ -108,7 +108,8 @@ final class SettleGatherer {
         switch verdict {
         case .complete(let followUps):
             guard !context.configuration.faults.contains(.dropFollowUps) else { break }
-            for followUp in followUps {
+            let isFaulty = context.configuration.faults.contains(.skipDerivedID)
+            for followUp in isFaulty ? followUps.map(Self.renamed) : followUps {
                 let isNear = context.configuration.shard(of: followUp.shardKey) == job.shard
                 if isNear, entry.nearFollowUps.count < Self.followUpsMax {
                     entry.nearFollowUps.append(followUp)
@@ -122,6 +123,12 @@ final class SettleGatherer {
         case .snooze(let delay): entry.ending = .snooze(Self.milliseconds(delay))
         }
         return entry
+    }
+
+    private static func renamed(_ job: NewJob) -> NewJob {
+        var job = job
+        job.id = "chance-\(UInt64.random(in: 0 ... .max))"
+        return job
     }
 
     private static func milliseconds(_ delay: Duration) -> Int64 {

@@ -89,6 +89,7 @@ struct QueueStartChecksTests {
         #expect(QueueFaults(named: "skip-leased-alone") == .skipLeasedAlone)
         #expect(QueueFaults(named: "skip-digest-check") == .skipDigestCheck)
         #expect(QueueFaults(named: "drop-follow-ups") == .dropFollowUps)
+        #expect(QueueFaults(named: "skip-fence") == .skipFence && QueueFaults.named.count == 7)
         #expect(QueueFaults(named: "none") == nil)
     }
 }

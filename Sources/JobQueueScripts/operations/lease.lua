@@ -30,7 +30,7 @@ end
 -- One counter for each queue of a shard names the batch. It starts above any it had before when Redis is another run:
 -- the last writes, or all of them, may be gone with the one before.
 local fence = meta.fence + 1
-if meta.run ~= run then fence = math.max(fence, now * FENCES_PER_MS) end
+if meta.run ~= run then fence = math.max(fence, now * FENCES_PER_MS) end --@unless skip-fence
 local ids, records = {}, {}
 local alone = false
 local looks, has_bands, drop_cancelled = false, false, nil

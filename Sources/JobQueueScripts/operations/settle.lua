@@ -33,7 +33,8 @@ for number = 1, tonumber(ARGV[7]) do
   at = first_other + others * 4
   local group = { fence = fence, completed = {}, digests = {}, others = {}, left = nil }
   local lease = call('HGET', queue.leases, fence)
-  if not lease or string.sub(lease, 1, TOKEN_BYTES) ~= token then lease = nil end
+  --@when skip-fence lease = lease or token .. ' 0 - 0 -\n' .. table.concat(ARGV, ' ', first, first + completed - 1)
+  if not lease or string.sub(lease, 1, TOKEN_BYTES) ~= token then lease = nil end --@unless skip-token
   -- The whole lease at once, none of it to be cancelled: its ids are the rest of the record (library/leases.lua).
   local is_whole = lease and others == 0 and string.byte(lease, TOKEN_BYTES + 2) < 50
     and table.concat(ARGV, ' ', first, first + completed - 1)
