@@ -6,12 +6,14 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "ops" / "lib"))
+from private_servers import die_with_parent, free_ports, make_postgres  # noqa: E402  # the folder is not a package
+
 WORKERS = ["click", "conversion", "commission", "webhook", "notification", "batch"]
 LEASE_SECONDS = 3
 # What a process ends with when a store was away too long at its start: start it again (docs/configuration.md).
@@ -20,24 +22,13 @@ START_AGAIN = 75
 UNREACHABLE = 69
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def die_with_parent():
-    import ctypes
-    ctypes.CDLL("libc.so.6").prctl(1, signal.SIGKILL)
-
-
 class Fleet:
     """Servers and processes. With `delay_ms` ("1-10") statements and acknowledgements wait that long at random, and each
     process keeps a recorder's file (see recorder.py)."""
 
     def __init__(self, folder, binaries, delay_ms=None):
         self.folder, self.binaries, self.delay_ms = pathlib.Path(folder), pathlib.Path(binaries), delay_ms
-        self.redis_port, self.postgres_port, self.ingest_port, self.receiver_port = (free_port() for _ in range(4))
+        self.redis_port, self.postgres_port, self.ingest_port, self.receiver_port = free_ports(4)
         self.processes, self.commands = {}, {}
         self.redis_folder = self.folder / "redis"
         self.redis_folder.mkdir()
@@ -107,22 +98,11 @@ class Fleet:
         raise RuntimeError(f"{name} does not stop")
 
     def start_servers(self, postgres_settings=()):
-        self.folder.chmod(0o755)
         self.start("redis", ["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1", "--dir",
                              str(self.redis_folder), "--save", "", "--appendonly", "yes", "--appendfsync", "always",
                              "--maxmemory-policy", "noeviction"])
-        data = self.folder / "postgres"
-        data.mkdir()
-        run_as = []
-        if os.getuid() == 0:
-            shutil.chown(data, "postgres", "postgres")
-            run_as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        binary = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))[-1]
-        subprocess.run([*run_as, binary / "initdb", "-D", data / "d", "-U", "postgres", "-A", "trust"], check=True,
-                       stdout=subprocess.DEVNULL, cwd="/")
         settings = ["unix_socket_directories=", "max_connections=200", *postgres_settings]
-        self.start("postgres", [*run_as, str(binary / "postgres"), "-D", str(data / "d"), "-p", str(self.postgres_port),
-                                "-h", "127.0.0.1", *(word for setting in settings for word in ("-c", setting))])
+        self.start("postgres", make_postgres(self.folder / "postgres", self.postgres_port, settings))
         self.endpoints = self.folder / "endpoints.json"
         self.endpoints.write_text("{}")
         self.journal = self.folder / "journal.jsonl"

@@ -6,7 +6,8 @@ import threading
 import time
 import unittest
 
-from fleet import free_port
+import fleet  # noqa: F401  # makes ops/lib known
+from private_servers import free_port
 from sender import Sender
 
 

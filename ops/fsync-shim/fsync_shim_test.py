@@ -9,12 +9,8 @@ import unittest
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+sys.path.insert(0, str(HERE.parent / "lib"))
+from private_servers import free_port  # noqa: E402  # the folder is not a package
 
 
 class Redis:

@@ -1,8 +1,8 @@
 """A private PostgreSQL for one measurement. It commits as PostgreSQL does by default: with fsync and synchronously."""
-import os
-import pathlib
 import shutil
 import subprocess
+
+from private_servers import make_postgres
 
 from . import processes
 
@@ -17,21 +17,8 @@ class Postgres:
     def __init__(self, bench):
         self.port, self.folder = processes.free_port(), bench.subfolder("postgres")
         self.environment = {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": "postgres", "PGDATABASE": "postgres"}
-        # The server's own user must be able to go in.
-        self.folder.chmod(0o755)
-        data = self.folder / "data"
-        data.mkdir()
-        run_as = []
-        if os.getuid() == 0:
-            shutil.chown(data, "postgres", "postgres")
-            run_as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        binaries = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))[-1]
-        subprocess.run([*run_as, binaries / "initdb", "-D", data / "d", "-U", "postgres", "-A", "trust"], check=True,
-                       stdout=subprocess.DEVNULL, cwd="/")
         self.processes = processes.Processes(self.folder)
-        self.process = self.processes.start("postgres", [
-            *run_as, binaries / "postgres", "-D", data / "d", "-p", self.port, "-h", "127.0.0.1",
-            *(word for setting in SETTINGS for word in ("-c", setting))])
+        self.process = self.processes.start("postgres", make_postgres(self.folder / "data", self.port, SETTINGS))
         processes.wait(self.answers, "PostgreSQL")
 
     @property

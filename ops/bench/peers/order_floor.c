@@ -9,12 +9,10 @@
  */
 #include <hiredis/hiredis.h>
 #include <libpq-fe.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "floor.h"
 
 enum { TOGETHER = 100, BATCH_MAX = 500, FIELDS = 4, FIELD_BYTES_MAX = 200, ACCOUNTS = 10000 };
 
@@ -29,23 +27,6 @@ static const char *NOTE = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
                           "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
 static redisContext *redis;
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return t.tv_sec + t.tv_nsec / 1e9;
-}
-
-static double cpu(void) {
-  struct rusage u;
-  getrusage(RUSAGE_SELF, &u);
-  return u.ru_utime.tv_sec + u.ru_stime.tv_sec + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
-static void fail(const char *why) {
-  fprintf(stderr, "order_floor: %s\n", why);
-  exit(1);
-}
 
 static redisReply *reply(void) {
   void *next = NULL;

@@ -9,12 +9,10 @@
  * it was acknowledged.
  */
 #include <hiredis/hiredis.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "floor.h"
 
 enum { TOGETHER = 100, PAYLOAD_BYTES = 200, NUMBER_BYTES = 20 };
 
@@ -23,23 +21,6 @@ static const char *CLAIM = "local jobs = redis.call('RPOP', KEYS[1], ARGV[1]) "
 static const char *ACKNOWLEDGE = "redis.call('LTRIM', KEYS[1], ARGV[1], -1) return redis.call('INCRBY', KEYS[2], ARGV[1])";
 
 static redisContext *redis;
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return t.tv_sec + t.tv_nsec / 1e9;
-}
-
-static double cpu(void) {
-  struct rusage u;
-  getrusage(RUSAGE_SELF, &u);
-  return u.ru_utime.tv_sec + u.ru_stime.tv_sec + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
-static void fail(const char *why) {
-  fprintf(stderr, "queue_floor: %s\n", why);
-  exit(1);
-}
 
 static redisReply *checked(redisReply *reply) {
   if (!reply) fail(redis->errstr);

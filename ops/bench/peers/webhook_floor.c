@@ -7,11 +7,10 @@
  */
 #include <curl/curl.h>
 #include <openssl/hmac.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
+
+#include "floor.h"
 
 enum { EVENTS = 256, BODY_MAX = 65536 };
 
@@ -27,14 +26,6 @@ static int epoll;
 static double timer = -1;
 static int body_bytes;
 static long number;
-
-static double clock_of(clockid_t which) {
-  struct timespec t;
-  clock_gettime(which, &t);
-  return t.tv_sec + t.tv_nsec / 1e9;
-}
-
-static double now(void) { return clock_of(CLOCK_MONOTONIC); }
 
 static size_t ignore(char *bytes, size_t size, size_t count, void *context) {
   (void)bytes, (void)context;
