@@ -30,6 +30,8 @@ package final class JobQueue {
     let guarded: GuardedGatherer
     private let enqueues: EnqueueGatherer
     let settles: SettleGatherer
+    /// False once Redis Cluster has refused a look over several shards.
+    var glancesSpanShards = true
 
     /// - Precondition: the configuration has no ``JobQueueConfiguration/problems()``.
     package init(connection: RedisConnection, configuration: JobQueueConfiguration) {

@@ -6,8 +6,8 @@ import Telemetry
 /// What a worker pulls from: batches of one queue, from whichever shard has some.
 ///
 /// Nothing polls. Where work may be is known from markers (a blocking pop over all shards), from the answers of leases,
-/// and from timers set to the very next due time or expiry; every third of a lease all shards are looked at once, which
-/// writes nothing to Redis while nothing is leased or due. A job that was under an expired lease is taken only when this
+/// and from timers set to the very next due time or expiry; every third of a lease one command looks at all shards, which
+/// writes nothing, and names those where something is to be done. A job that was under an expired lease is taken only when this
 /// process holds nothing else, and then nothing is leased beside it.
 @Loop
 package final class LeaseSource {
@@ -218,8 +218,31 @@ package final class LeaseSource {
         // Some jitter, so that the workers of a fleet do not look in step.
         lookTimer = LoopTimer(after: .milliseconds(Int64(third * Double.random(in: 0.9...1)))) { [weak self] in
             guard let self, !isQuiet else { return }
-            for shard in 0..<queue.configuration.shardCount { startLook(shard) }
+            startGlance()
             armLook()
+        }
+    }
+
+    /// One command over all shards, and a look at each that it names.
+    private func startGlance() {
+        looksOnTheirWay += 1
+        Task {
+            do throws(QueueError) {
+                let glance = try await queue.glance([name])[0]
+                let now = Loop.monotonicMilliseconds
+                for (shard, state) in glance.shards.enumerated() {
+                    switch state {
+                    case .needsTick: startLook(shard)
+                    case .rests(let nextCheck): board.note(nextCheck: nextCheck, shard: shard, now: now)
+                    }
+                }
+            } catch {
+                board.heatAll()
+                backOff(error)
+            }
+            looksOnTheirWay -= 1
+            pump()
+            endStopIfDone()
         }
     }
 

@@ -10,6 +10,7 @@ struct QueueKeys {
     private static let guardSuffixes = ["guards0", "guards1", "guards"]
     private let keys: [[[String]]]
     private let guardKeys: [[[String]]]
+    private let limitsKeys: [String]
 
     init(prefix: String, shardCount: Int) {
         func keys(_ suffixes: [String]) -> [[[String]]] {
@@ -19,6 +20,7 @@ struct QueueKeys {
         }
         self.keys = keys(Self.suffixes)
         guardKeys = keys(Self.suffixes + Self.guardSuffixes)
+        limitsKeys = QueueName.allCases.map { "\(prefix):{\($0.ordinal % shardCount)}:\($0.rawValue):limits" }
     }
 
     /// The first 11, which an enqueue of plain jobs needs.
@@ -34,6 +36,19 @@ struct QueueKeys {
 
     /// The same, then the 3 of its guards (`operations/enqueue_first.lua`), which exist where guards are used only.
     func withGuards(of queue: QueueName, shard: Int) -> [String] { guardKeys[shard][queue.ordinal] }
+
+    /// Those that `operations/glance.lua` reads of a shard.
+    func ofGlance(_ queue: QueueName, shard: Int) -> [String] {
+        let own = keys[shard][queue.ordinal]
+        return [own[9], own[5], own[1], own[2], own[11], own[12], own[13]]
+    }
+
+    /// The shard that holds what is said of a queue as a whole.
+    func home(of queue: QueueName) -> Int { queue.ordinal % keys.count }
+
+    /// The limits of a queue as a whole (`operations/share.lua`): a key of its own in the queue's home shard, which exists
+    /// where there are some only.
+    func limits(_ queue: QueueName) -> String { limitsKeys[queue.ordinal] }
 
     func wake(_ queue: QueueName, shard: Int) -> String { keys[shard][queue.ordinal][10] }
 }

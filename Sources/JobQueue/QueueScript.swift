@@ -14,6 +14,7 @@ enum QueueScript {
     static let settle = make("settle")
     static let extend = make("extend")
     static let tick = make("tick")
+    static let glance = make("glance")
     static let batchOpen = make("batch_open")
     static let batchSeal = make("batch_seal")
     static let batchFind = make("batch_find")

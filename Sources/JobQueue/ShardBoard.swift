@@ -69,6 +69,13 @@ struct ShardBoard {
         shards[shard].checkAtMilliseconds = answer.nextCheck.map { now + $0.milliseconds }
     }
 
+    /// Takes in what a look at all shards said of one that rests; what a marker said of it meanwhile stays.
+    mutating func note(nextCheck: Duration?, shard: Int, now: Int64) {
+        shards[shard].checkAtMilliseconds = nextCheck.map { now + $0.milliseconds }
+        if shards[shard].hasSuspects { suspectCount -= 1 }
+        shards[shard].hasSuspects = false
+    }
+
     /// Takes in what another script said of when to look again; what was known of an earlier moment stays.
     mutating func noteCheck(in wait: Duration, shard: Int, now: Int64) {
         let at = now + wait.milliseconds

@@ -17,7 +17,7 @@ final class WakeListener {
     private(set) var isListening = false
 
     /// Seconds that one blocking pop lasts; then it is asked again.
-    private static let blockSeconds: Int64 = 30
+    static let blockSeconds: Int64 = 30
 
     /// - Parameters:
     ///   - onWake: called with the shard of a marker that was popped.

@@ -81,6 +81,9 @@ static const unsigned char extend_lua[] = {
 static const unsigned char find_lua[] = {
 #embed "operations/find.lua"
 };
+static const unsigned char glance_lua[] = {
+#embed "operations/glance.lua"
+};
 static const unsigned char lease_lua[] = {
 #embed "operations/lease.lua"
 };
@@ -136,6 +139,7 @@ static const JobQueueScriptFile files[] = {
     {"enqueue_first", enqueue_first_lua, sizeof enqueue_first_lua},
     {"extend", extend_lua, sizeof extend_lua},
     {"find", find_lua, sizeof find_lua},
+    {"glance", glance_lua, sizeof glance_lua},
     {"lease", lease_lua, sizeof lease_lua},
     {"note", note_lua, sizeof note_lua},
     {"notes_of", notes_of_lua, sizeof notes_of_lua},
