@@ -49,6 +49,11 @@ final class HeldLeases {
         }
     }
 
+    /// Jobs of one queue. O(leases)
+    func jobCount(of queue: QueueName) -> Int {
+        leases.reduce(0) { $1.key.queue == queue ? $0 + $1.value.jobCount : $0 }
+    }
+
     var heldLeases: [Lease] { Array(leases.keys) }
 
     func observeReleases(_ observer: @escaping @Loop () -> Void) { observers.append(observer) }

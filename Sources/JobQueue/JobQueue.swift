@@ -30,6 +30,7 @@ package final class JobQueue {
     let guarded: GuardedGatherer
     private let enqueues: EnqueueGatherer
     let settles: SettleGatherer
+    let shares: QueueShares
     /// False once Redis Cluster has refused a look over several shards.
     var glancesSpanShards = true
 
@@ -44,6 +45,7 @@ package final class JobQueue {
         enqueues = EnqueueGatherer(context: context)
         guarded = GuardedGatherer(context: context)
         settles = SettleGatherer(context: context, enqueues: enqueues, held: held)
+        shares = QueueShares(context: context, held: held)
         held.onCancel = { [weak self] lease, ids in self?.cancelRequested(lease, ids) }
     }
 

@@ -1,4 +1,5 @@
-/// How a queue is laid out and timed. All processes of an installation must agree on it, but for ``workerName``.
+/// How a queue is laid out and timed. All processes of an installation must agree on it, but for ``workerName`` and
+/// ``weight``.
 package struct JobQueueConfiguration: Hashable, Sendable {
     /// First part of every key: 1 to 40 of `[A-Za-z0-9_.-]`. Default `tributary`.
     package var prefix = "tributary"
@@ -23,6 +24,8 @@ package struct JobQueueConfiguration: Hashable, Sendable {
     package var lengthMax: [QueueName: Int] = [:]
     /// Queues whose completed jobs stay for a time; none by default.
     package var keptCompleted: [QueueName: CompletedRetention] = [:]
+    /// This process' part of the places of a limited queue beside others': 1 (the default) to 100. Each has its own.
+    package var weight = 1
     /// How long a running job has to end after it was told of its cancellation: 0 to 1 h, default 10 s.
     package var cancelGrace = Duration.seconds(10)
     /// How long an acknowledgement is repeated over lost connections before it is given up. Default 60 s.
@@ -65,6 +68,9 @@ package struct JobQueueConfiguration: Hashable, Sendable {
         problems += keptCompleted.values.compactMap(\.problem)
         if cancelGrace < .zero || cancelGrace > .seconds(3600) {
             problems.append("the grace of a cancellation must be from 0 to 1 h")
+        }
+        if !(1...QueueLimits.weightMax).contains(weight) {
+            problems.append("the weight must be from 1 to \(QueueLimits.weightMax)")
         }
         return problems
     }

@@ -29,6 +29,14 @@ package struct KeyLimit: Hashable, Sendable {
             self.burst = burst
         }
 
+        var problem: String? {
+            let isSlow = per > .seconds(3600 * 1000) || per <= .zero || !(1...1_000_000).contains(starts)
+            if isSlow || !(1...3_600_000_000).contains(intervalMicroseconds) {
+                return "a rate must leave 1 µs to 1 h between two starts"
+            }
+            return (1...10_000).contains(burst) ? nil : "a rate's burst must be from 1 to 10,000"
+        }
+
         /// Between two starts; 0 for what cannot be.
         var intervalMicroseconds: Int64 {
             starts < 1 ? 0 : per.milliseconds.multipliedReportingOverflow(by: 1000).partialValue / Int64(starts)
@@ -46,11 +54,6 @@ package struct KeyLimit: Hashable, Sendable {
 
     var problem: String? {
         if !(1...Self.placesMax).contains(places) { return "a key must have 1 to \(Self.placesMax) places" }
-        guard let rate else { return nil }
-        let isSlow = rate.per > .seconds(3600 * 1000) || rate.per <= .zero || !(1...1_000_000).contains(rate.starts)
-        if isSlow || !(1...3_600_000_000).contains(rate.intervalMicroseconds) {
-            return "a rate must leave 1 µs to 1 h between two starts"
-        }
-        return (1...10_000).contains(rate.burst) ? nil : "a rate's burst must be from 1 to 10,000"
+        return rate?.problem
     }
 }

@@ -50,5 +50,8 @@ struct QueueKeys {
     /// where there are some only.
     func limits(_ queue: QueueName) -> String { limitsKeys[queue.ordinal] }
 
+    /// The same, and the list on which those who wait for places are called.
+    func ofLimits(_ queue: QueueName) -> [String] { [limits(queue), wake(queue, shard: home(of: queue))] }
+
     func wake(_ queue: QueueName, shard: Int) -> String { keys[shard][queue.ordinal][10] }
 }

@@ -30,6 +30,10 @@ package enum QueueLimits {
     package static let keptMax = 10_000_000
     /// Jobs a queue may be limited to.
     package static let lengthMax = 100_000_000
+    /// Places of a queue as a whole.
+    package static let placesMax = 1_000_000
+    /// The weight of a process, or of a queue in a source of several.
+    package static let weightMax = 100
     /// Bytes of a guard.
     package static let guardBytesMax = 64
     /// Guards of one generation in one shard: some 30 MB with what they name.

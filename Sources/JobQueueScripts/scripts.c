@@ -87,6 +87,12 @@ static const unsigned char glance_lua[] = {
 static const unsigned char lease_lua[] = {
 #embed "operations/lease.lua"
 };
+static const unsigned char limit_of_lua[] = {
+#embed "operations/limit_of.lua"
+};
+static const unsigned char limit_set_lua[] = {
+#embed "operations/limit_set.lua"
+};
 static const unsigned char note_lua[] = {
 #embed "operations/note.lua"
 };
@@ -104,6 +110,9 @@ static const unsigned char scan_lua[] = {
 };
 static const unsigned char settle_lua[] = {
 #embed "operations/settle.lua"
+};
+static const unsigned char share_lua[] = {
+#embed "operations/share.lua"
 };
 static const unsigned char stats_lua[] = {
 #embed "operations/stats.lua"
@@ -141,12 +150,15 @@ static const JobQueueScriptFile files[] = {
     {"find", find_lua, sizeof find_lua},
     {"glance", glance_lua, sizeof glance_lua},
     {"lease", lease_lua, sizeof lease_lua},
+    {"limit_of", limit_of_lua, sizeof limit_of_lua},
+    {"limit_set", limit_set_lua, sizeof limit_set_lua},
     {"note", note_lua, sizeof note_lua},
     {"notes_of", notes_of_lua, sizeof notes_of_lua},
     {"pause", pause_lua, sizeof pause_lua},
     {"redrive", redrive_lua, sizeof redrive_lua},
     {"scan", scan_lua, sizeof scan_lua},
     {"settle", settle_lua, sizeof settle_lua},
+    {"share", share_lua, sizeof share_lua},
     {"stats", stats_lua, sizeof stats_lua},
     {"tick", tick_lua, sizeof tick_lua},
 };
