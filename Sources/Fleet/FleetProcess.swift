@@ -26,10 +26,10 @@ package final class FleetProcess {
     let log = Log(component: "fleet")
     let checks: [StartCheck]
     let setUp: @Loop (FleetProcess) async throws -> Void
-    let queueConnection: RedisConnection
+    let queueConnection: RedisClient
     let postgresPool: PostgresPool?
     var services: [any FleetService] = []
-    var connections: [RedisConnection] = []
+    var connections: [RedisClient] = []
     var beforeScrapes: [@Loop () async -> Void] = []
     var metricsServer: HTTPServer?
     var signals: [SignalWatch] = []
@@ -55,7 +55,7 @@ package final class FleetProcess {
         self.setUp = setUp
         let workerName = "\(name)@\(Self.hostName):\(getpid())"
         self.workerName = workerName
-        queueConnection = RedisConnection(configuration.redis(clientOf: workerName), purpose: "queue")
+        queueConnection = RedisClient(configuration.redis(clientOf: workerName), purpose: "queue")
         connections = [queueConnection]
         var queueConfiguration = configuration.queue
         queueConfiguration.workerName = workerName
@@ -77,8 +77,8 @@ package final class FleetProcess {
     }
 
     /// Another connection to Redis, started now and closed with the process; for what blocks or must not wait.
-    package func redisConnection(purpose: String) -> RedisConnection {
-        let connection = RedisConnection(configuration.redis(clientOf: workerName), purpose: purpose)
+    package func redisConnection(purpose: String) -> RedisClient {
+        let connection = RedisClient(configuration.redis(clientOf: workerName), purpose: purpose)
         connections.append(connection)
         connection.start()
         return connection

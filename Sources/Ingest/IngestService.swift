@@ -15,7 +15,7 @@ package final class IngestService: FleetService {
     package let gate: QueueGate
     package let router: IngestRouter
     private let server: HTTPServer
-    private let connections: [RedisConnection]
+    private let connections: [RedisClient]
     private let log = Log(component: "ingest")
 
     /// How long the start waits for connections to a Redis that answers on another one already.
@@ -28,8 +28,8 @@ package final class IngestService: FleetService {
     ///   - limiterConnection: for counting clicks.
     ///   - directoryConnection: for reading the directory, whose parts are large.
     package init(
-        _ configuration: IngestConfiguration, queue: JobQueue, limiterConnection: RedisConnection,
-        directoryConnection: RedisConnection, pool: PostgresPool
+        _ configuration: IngestConfiguration, queue: JobQueue, limiterConnection: RedisClient,
+        directoryConnection: RedisClient, pool: PostgresPool
     ) {
         connections = [directoryConnection, limiterConnection]
         directory = IngestDirectory(

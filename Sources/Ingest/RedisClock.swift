@@ -29,7 +29,7 @@ package final class RedisClock {
     }
 
     /// Asks Redis for its time. A slow answer does not replace a good one before that is ten seconds old.
-    package func read(_ redis: RedisConnection) async throws(RedisError) {
+    package func read(_ redis: RedisClient) async throws(RedisError) {
         let begin = Loop.monotonicNanoseconds / 1000
         let answer = try await redis.command(["TIME"])
         let end = Loop.monotonicNanoseconds / 1000

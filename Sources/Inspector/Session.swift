@@ -17,7 +17,7 @@ final class Session {
     private let load: () throws -> FleetConfiguration
     private var loaded: FleetConfiguration?
     private var openPool: PostgresPool?
-    private var openRedis: RedisConnection?
+    private var openRedis: RedisClient?
 
     init(console: Console, wantsJSON: Bool, load: @escaping () throws -> FleetConfiguration) {
         self.console = console
@@ -55,9 +55,9 @@ final class Session {
         try configuration().postgres == nil ? nil : try await postgres()
     }
 
-    func redis() async throws -> RedisConnection {
+    func redis() async throws -> RedisClient {
         if let openRedis { return openRedis }
-        let connection = RedisConnection(try configuration().redis, purpose: "inspector")
+        let connection = RedisClient(try configuration().redis, purpose: "inspector")
         connection.start()
         openRedis = connection
         try await connection.waitUntilReady(within: Self.patience)

@@ -53,6 +53,7 @@ final class EnqueueGatherer {
 
     /// What one script call carries.
     private struct Batch {
+        let way: EnqueueWay
         var parts: [Part] = []
         var jobs = 0
         var weight = 0
@@ -72,13 +73,14 @@ final class EnqueueGatherer {
     private var pending: [[Entry]]
     /// The places in `pending` that are not empty, in the order in which they were first used.
     private var touched: [Int] = []
-    private var spansShards = true
+    private var spansShards: Bool
 
     /// Queues and shards of one call: each adds its keys to what Redis has to read.
     private static let partsMax = 64
 
     init(context: QueueContext) {
         self.context = context
+        spansShards = !context.connection.isCluster
         pending = Array(repeating: [], count: 2 * context.configuration.shardCount * QueueName.allCases.count)
     }
 
@@ -112,7 +114,17 @@ final class EnqueueGatherer {
     private func flush() {
         let places = touched
         touched = []
-        var batch = Batch()
+        guard context.isReplicated else { return flush(places, by: context.way(isAcknowledged: false)) }
+        // Follow-ups do not wait for replicas, and what waits does not go with them.
+        let (acknowledged, followUps) = (
+            places.filter { $0 < pending.count / 2 }, places.filter { $0 >= pending.count / 2 }
+        )
+        if !acknowledged.isEmpty { flush(acknowledged, by: context.way(isAcknowledged: true)) }
+        if !followUps.isEmpty { flush(followUps, by: context.way(isAcknowledged: false)) }
+    }
+
+    private func flush(_ places: [Int], by way: EnqueueWay) {
+        var batch = Batch(way: way)
         for place in places {
             let half = pending.count / 2
             let (shard, ordinal) = (place % half).quotientAndRemainder(dividingBy: QueueName.allCases.count)
@@ -124,7 +136,7 @@ final class EnqueueGatherer {
                 let own = fitting(entries, shard: shard, in: batch)
                 if own.jobs == 0 {
                     send(batch)
-                    batch = Batch()
+                    batch = Batch(way: way)
                     continue
                 }
                 batch.parts.append(
@@ -183,7 +195,7 @@ final class EnqueueGatherer {
                 arguments.append(.bytes(part.entries[index].body))
             }
         }
-        context.connection.sendScript(QueueScript.enqueue, keys: keys, arguments: arguments) { [self] result in
+        batch.way.send(QueueScript.enqueue, keys: keys, arguments: arguments) { [self] result in
             took(result, of: batch)
         }
     }
@@ -218,7 +230,7 @@ final class EnqueueGatherer {
     /// Nothing of the batch has been done.
     private func sendByShard(_ batch: Batch) {
         for (_, parts) in Dictionary(grouping: batch.parts, by: \.shard) {
-            var own = Batch()
+            var own = Batch(way: batch.way)
             own.parts = parts
             own.jobs = parts.reduce(0) { $0 + $1.entries.count }
             send(own)

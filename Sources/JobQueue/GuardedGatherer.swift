@@ -51,14 +51,15 @@ final class GuardedGatherer {
     private func flush() {
         let calls = pending
         pending = [:]
+        let way = context.way(isAcknowledged: true)
         for (place, entries) in calls {
             for start in stride(from: 0, to: entries.count, by: QueueLimits.scriptJobsMax) {
-                send(entries[start..<min(start + QueueLimits.scriptJobsMax, entries.count)], to: place)
+                send(entries[start..<min(start + QueueLimits.scriptJobsMax, entries.count)], to: place, by: way)
             }
         }
     }
 
-    private func send(_ entries: ArraySlice<Entry>, to place: Place) {
+    private func send(_ entries: ArraySlice<Entry>, to place: Place, by way: EnqueueWay) {
         var arguments: [RedisArgument] = [
             .integer(place.windowMilliseconds), RedisArgument(QueueLimits.guardsMax),
             entries.reduce(into: JobUses()) { $0.formUnion($1.uses) }.options(of: place.queue),
@@ -72,7 +73,7 @@ final class GuardedGatherer {
             arguments.append(RedisArgument(number + 1))
             arguments.append(.bytes(entry.guardKey))
         }
-        context.connection.sendScript(
+        way.send(
             QueueScript.enqueueFirst, keys: context.keys.withGuards(of: place.queue, shard: place.shard),
             arguments: arguments
         ) { [context] result in

@@ -14,7 +14,7 @@ extension JobQueue {
     ) async throws(QueueError) -> LeaseAnswer {
         let token = UInt64.random(in: .min ... .max)
         let arguments: [RedisArgument] = [
-            .string(try context.runID()), .string(Lease.text(ofToken: token)), .string(context.workerName),
+            .runID, .string(Lease.text(ofToken: token)), .string(context.workerName),
             .integer(context.leaseMilliseconds), RedisArgument(min(Swift.max(1, max), QueueLimits.leaseJobsMax)),
             mayTakeAlone ? "1" : "0", RedisArgument(configuration.crashesMax), skipLeasedAlone,
         ]
@@ -39,7 +39,7 @@ extension JobQueue {
     /// An idle worker's look at a queue of a shard: promotes and reaps a capped part of what is due there.
     func tick(_ queue: QueueName, shard: Int) async throws(QueueError) -> LeaseAnswer {
         let arguments: [RedisArgument] = [
-            .string(try context.runID()), .integer(context.leaseMilliseconds), RedisArgument(configuration.crashesMax),
+            .runID, .integer(context.leaseMilliseconds), RedisArgument(configuration.crashesMax),
             skipLeasedAlone,
         ]
         let answer = try await context.run(QueueScript.tick, queue, shard: shard, arguments)

@@ -9,7 +9,7 @@ package import Redis
 package final class JobQueue {
     package let configuration: JobQueueConfiguration
     /// Whoever made it starts and closes it.
-    package let connection: RedisConnection
+    package let connection: RedisClient
     /// Called with jobs that were quarantined just now, so that the rows which owe them can be told. Should this
     /// process end before that, an enqueue of the same id answers `exists(.quarantined)`.
     package var onQuarantine: (@Loop ([StoredJob]) -> Void)?
@@ -34,13 +34,17 @@ package final class JobQueue {
     /// False once Redis Cluster has refused a look over several shards.
     var glancesSpanShards = true
 
+    /// - Parameter replicated: how ``enqueue(_:)-([NewJob])`` and ``enqueue(_:ifFirstOf:within:)`` wait for replicas; without
+    ///   it they do not. Follow-ups never do: their rows owe them.
     /// - Precondition: the configuration has no ``JobQueueConfiguration/problems()``.
-    package init(connection: RedisConnection, configuration: JobQueueConfiguration) {
+    package init(
+        connection: RedisClient, configuration: JobQueueConfiguration, replicated: ReplicatedEnqueues? = nil
+    ) {
         let problems = configuration.problems()
         precondition(problems.isEmpty, problems.joined(separator: "; "))
         self.configuration = configuration
         self.connection = connection
-        context = QueueContext(connection: connection, configuration: configuration)
+        context = QueueContext(connection: connection, configuration: configuration, replicated: replicated)
         held = HeldLeases(context: context)
         enqueues = EnqueueGatherer(context: context)
         guarded = GuardedGatherer(context: context)

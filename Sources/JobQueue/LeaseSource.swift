@@ -34,7 +34,7 @@ package final class LeaseSource {
 
     /// - Parameter wakeConnection: a connection that nobody else uses, since the source blocks it; whoever made it
     ///   starts and closes it.
-    package init(queue: JobQueue, name: QueueName, wakeConnection: RedisConnection) {
+    package init(queue: JobQueue, name: QueueName, wakeConnection: RedisClient) {
         self.queue = queue
         self.name = name
         board = ShardBoard(shardCount: queue.configuration.shardCount)

@@ -6,7 +6,7 @@ import Telemetry
 /// What the parts of a queue share: the connection, the keys, the counts, and the one way to run a script.
 @Loop
 final class QueueContext {
-    let connection: RedisConnection
+    let connection: RedisClient
     nonisolated let configuration: JobQueueConfiguration
     let keys: QueueKeys
     let metrics = QueueMetrics.shared
@@ -16,11 +16,25 @@ final class QueueContext {
     /// False once Redis Cluster has refused a look over several shards.
     var glancesSpanShards = true
 
-    init(connection: RedisConnection, configuration: JobQueueConfiguration) {
+    private let replicated: ReplicatedEnqueues?
+    private var nextReplicated = 0
+
+    init(connection: RedisClient, configuration: JobQueueConfiguration, replicated: ReplicatedEnqueues? = nil) {
         self.connection = connection
+        self.replicated = replicated
         self.configuration = configuration
         keys = QueueKeys(prefix: configuration.prefix, shardCount: configuration.shardCount)
         workerName = configuration.workerNameInRecords
+    }
+
+    var isReplicated: Bool { replicated != nil }
+
+    /// How the enqueues of one flush go: those that are acknowledged to others over one of the connections that wait for
+    /// replicas, where there are some.
+    func way(isAcknowledged: Bool) -> EnqueueWay {
+        guard isAcknowledged, let replicated else { return EnqueueWay(connection: connection, demand: nil) }
+        nextReplicated = (nextReplicated + 1) % replicated.connections.count
+        return EnqueueWay(connection: replicated.connections[nextReplicated], demand: replicated.demand)
     }
 
     var leaseMilliseconds: Int64 { configuration.lease.milliseconds }
@@ -49,14 +63,6 @@ final class QueueContext {
         let made = configuration.faults.applied(to: script)
         faulty[script.name] = made
         return made
-    }
-
-    /// The run id of the Redis that the next script reaches, read in the same turn in which that script is sent.
-    func runID() throws(QueueError) -> String {
-        guard let runID = connection.serverRunID else {
-            throw .unreachable(RedisError(.notConnected, "the run id of Redis is not known yet"))
-        }
-        return runID
     }
 
     /// A record that another release wrote, or damage: the job is left alone and said so.

@@ -22,7 +22,7 @@ package enum QueueStartChecks {
     /// - Parameter durability: what a process that acknowledges to others needs; `always` for the ingest.
     /// - Returns: what was found, refusals first; empty when all is well.
     package static func run(
-        connection: RedisConnection, configuration: JobQueueConfiguration, durability: Durability
+        connection: RedisClient, configuration: JobQueueConfiguration, durability: Durability
     ) async throws(QueueError) -> [StartFinding] {
         do throws(RedisError) {
             var findings = try await checkLayout(connection, configuration)
@@ -79,7 +79,7 @@ package enum QueueStartChecks {
     /// The layout number and the number of shards, written by the first process and compared by every later one. They
     /// stand in one string, so that no reader can see a half.
     private static func checkLayout(
-        _ connection: RedisConnection, _ configuration: JobQueueConfiguration
+        _ connection: RedisClient, _ configuration: JobQueueConfiguration
     ) async throws(RedisError) -> [StartFinding] {
         let key = "\(configuration.prefix):layout"
         let ours = "\(layout) \(configuration.shardCount)"
@@ -110,7 +110,7 @@ package enum QueueStartChecks {
         "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('SET', KEYS[1], ARGV[2]) end return 0"
 
     /// `nil` where a managed Redis forbids to ask.
-    private static func settings(_ connection: RedisConnection) async throws(RedisError) -> [String: String]? {
+    private static func settings(_ connection: RedisClient) async throws(RedisError) -> [String: String]? {
         var settings: [String: String] = [:]
         for name in ["maxmemory", "maxmemory-policy", "appendonly", "appendfsync", "no-appendfsync-on-rewrite"] {
             do throws(RedisError) {

@@ -4,10 +4,11 @@ import Telemetry
 
 /// Waits for a queue's markers, on a connection of its own that it blocks.
 ///
-/// It pops at most one marker each time it is asked to, so that a busy worker does not take those of idle ones.
+/// It pops at most one marker each time it is asked to, so that a busy worker does not take those of idle ones. In a Redis
+/// Cluster one pop cannot wait for keys of several slots: there each shard has a listener and a connection of its own.
 @Loop
 final class WakeListener {
-    private let connection: RedisConnection
+    private let connection: RedisClient
     private let keys: [RedisArgument]
     private let shardOfKey: [String: Int]
     private let onWake: @Loop (Int) -> Void
@@ -15,6 +16,8 @@ final class WakeListener {
     private let log = Log(component: "queue")
     private var failures = 0
     private(set) var isListening = false
+    /// One for each shard of a Cluster; none otherwise.
+    private var listeners: [WakeListener] = []
 
     /// Seconds that one blocking pop lasts; then it is asked again.
     static let blockSeconds: Int64 = 30
@@ -22,21 +25,38 @@ final class WakeListener {
     /// - Parameters:
     ///   - onWake: called with the shard of a marker that was popped.
     ///   - onLoss: called when the connection was lost, a marker perhaps with it.
-    init(
-        connection: RedisConnection, keys: QueueKeys, shardCount: Int, queue: QueueName,
+    convenience init(
+        connection: RedisClient, keys: QueueKeys, shardCount: Int, queue: QueueName,
         onWake: @escaping @Loop (Int) -> Void, onLoss: @escaping @Loop () -> Void
+    ) {
+        let wakeLists = (0..<shardCount).map { keys.wake(queue, shard: $0) }
+        self.init(
+            connection: connection,
+            shardOfKey: Dictionary(uniqueKeysWithValues: wakeLists.enumerated().map { ($1, $0) }),
+            onWake: onWake, onLoss: onLoss)
+        guard connection.isCluster else { return }
+        listeners = wakeLists.enumerated().map { shard, key in
+            WakeListener(
+                connection: connection.another(purpose: "\(connection.purpose)-\(shard)"), shardOfKey: [key: shard],
+                onWake: onWake, onLoss: onLoss)
+        }
+    }
+
+    private init(
+        connection: RedisClient, shardOfKey: [String: Int], onWake: @escaping @Loop (Int) -> Void,
+        onLoss: @escaping @Loop () -> Void
     ) {
         self.connection = connection
         self.onWake = onWake
         self.onLoss = onLoss
-        let names = (0..<shardCount).map { keys.wake(queue, shard: $0) }
-        self.keys = names.map { .string($0) }
-        shardOfKey = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
+        keys = shardOfKey.keys.sorted().map { .string($0) }
+        self.shardOfKey = shardOfKey
     }
 
     /// Asks for a marker, unless it does so already.
     func listen() {
-        guard !isListening else { return }
+        for listener in listeners { listener.listen() }
+        guard listeners.isEmpty, !isListening else { return }
         isListening = true
         Task {
             let outcome = await pop()

@@ -8,6 +8,8 @@ final class CommandEncoder {
     private var buffer: UnsafeMutableRawPointer
     private var capacity: Int
     private(set) var count = 0
+    /// What ``RedisArgument/runID`` stands for.
+    var runID = ""
 
     init() {
         capacity = 4096
@@ -50,6 +52,7 @@ final class CommandEncoder {
         case .string(let text): append(text)
         case .bytes(let bytes): bytes.withUnsafeBytes { append($0) }
         case .integer(let number): append(number)
+        case .runID: append(runID)
         }
     }
 

@@ -4,6 +4,8 @@ enum PreparationStep: Hashable, Sendable {
     case select(database: Int)
     case setName(String)
     case askForRunID
+    /// Where sentinels name the master: it may be another one by now.
+    case askForRole
     /// Last: answered by an error while Redis loads its data or has lost its primary.
     case ping
 
@@ -12,7 +14,9 @@ enum PreparationStep: Hashable, Sendable {
         if let password = configuration.password { steps.append(.authenticate(password: password)) }
         if configuration.database != 0 { steps.append(.select(database: configuration.database)) }
         steps.append(.setName(clientName("\(configuration.clientName):\(purpose)")))
-        return steps + [.askForRunID, .ping]
+        steps.append(.askForRunID)
+        if case .sentinel = configuration.topology { steps.append(.askForRole) }
+        return steps + [.ping]
     }
 
     var command: [RedisArgument] {
@@ -21,6 +25,7 @@ enum PreparationStep: Hashable, Sendable {
         case .select(let database): ["SELECT", RedisArgument(database)]
         case .setName(let name): ["CLIENT", "SETNAME", .string(name)]
         case .askForRunID: ["INFO", "server"]
+        case .askForRole: ["ROLE"]
         case .ping: ["PING"]
         }
     }

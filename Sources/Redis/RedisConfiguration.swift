@@ -9,7 +9,11 @@ package struct RedisConfiguration: Sendable {
         case unix(path: String)
     }
 
+    /// The server's; with sentinels or a Cluster the first one that is asked.
     package let endpoint: Endpoint
+    package let topology: Topology
+    /// Sent to sentinels by AUTH when present; they do not take ``password``.
+    package var sentinelPassword: String?
     /// Sent by AUTH before anything else when present.
     package var password: String?
     /// SELECT at each connect unless 0.
@@ -28,9 +32,26 @@ package struct RedisConfiguration: Sendable {
     package var reconnectWaitMax: Duration = .seconds(2)
 
     /// 127.0.0.1, port 6379.
-    package static let loopback = RedisConfiguration(endpoint: .tcp(address: "127.0.0.1", port: 6379))
+    package static let loopback = RedisConfiguration(.tcp(address: "127.0.0.1", port: 6379))
 
-    private init(endpoint: Endpoint) { self.endpoint = endpoint }
+    init(_ endpoint: Endpoint, _ topology: Topology = .single) {
+        self.endpoint = endpoint
+        self.topology = topology
+    }
+
+    /// The same, for one node of several.
+    func at(_ endpoint: Endpoint) -> RedisConfiguration {
+        var node = RedisConfiguration(endpoint)
+        node.password = password
+        node.database = database
+        node.clientName = clientName
+        node.connectTimeout = connectTimeout
+        node.replyTimeout = replyTimeout
+        node.idlePing = idlePing
+        node.reconnectWaitBase = reconnectWaitBase
+        node.reconnectWaitMax = reconnectWaitMax
+        return node
+    }
 
     /// - Parameters:
     ///   - host: numeric, `127.0.0.1` by default; `localhost` is taken as that too.
@@ -44,7 +65,7 @@ package struct RedisConfiguration: Sendable {
         guard (1...65_535).contains(port) else {
             throw RedisError(.configuration, "Redis port must be 1...65535, not \(port)")
         }
-        endpoint = .tcp(address: address, port: port)
+        self.init(.tcp(address: address, port: port))
     }
 
     /// - Throws: ``RedisError`` of kind `configuration` when the path is empty or too long for a socket's address.
@@ -53,10 +74,10 @@ package struct RedisConfiguration: Sendable {
             throw RedisError(
                 .configuration, "Redis socket path must have 1...\(RedisLimits.socketPathBytesMax) bytes")
         }
-        endpoint = .unix(path: socketPath)
+        self.init(.unix(path: socketPath))
     }
 
-    private static func isNumericAddress(_ text: String) -> Bool {
+    static func isNumericAddress(_ text: String) -> Bool {
         var room = in6_addr()
         return inet_pton(AF_INET, text, &room) == 1 || inet_pton(AF_INET6, text, &room) == 1
     }
@@ -66,10 +87,25 @@ extension RedisConfiguration: CustomStringConvertible {
     /// For logs: the password shows as `***`.
     package var description: String {
         let secret = password == nil ? "" : ":***@"
-        return switch endpoint {
-        case .tcp(let address, let port):
-            "redis://\(secret)\(address.contains(":") ? "[\(address)]" : address):\(port)/\(database)"
-        case .unix(let path): "unix://\(secret)\(path)?db=\(database)"
+        return switch topology {
+        case .sentinel(let master, let sentinels):
+            "redis+sentinel://\(secret)\(sentinels.map(\.description).joined(separator: ","))/\(master)/\(database)"
+        case .cluster(let seeds):
+            "redis+cluster://\(secret)\(seeds.map(\.description).joined(separator: ","))"
+        case .single:
+            switch endpoint {
+            case .tcp: "redis://\(secret)\(endpoint)/\(database)"
+            case .unix(let path): "unix://\(secret)\(path)?db=\(database)"
+            }
+        }
+    }
+}
+
+extension RedisConfiguration.Endpoint: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .tcp(let address, let port): "\(address.contains(":") ? "[\(address)]" : address):\(port)"
+        case .unix(let path): path
         }
     }
 }

@@ -1,3 +1,4 @@
+import Core
 import EventLoop
 
 extension RedisConnection {
@@ -5,12 +6,14 @@ extension RedisConnection {
     ///
     /// - Parameters:
     ///   - arguments: the command's name first.
+    ///   - isAsking: whether a node that is taking a Cluster's slot over was named by an `ASK`.
     ///   - replyTimeout: how long Redis may be silent over it; for a blocking command more than the time it may block.
     /// - Throws: ``RedisError``: at once when there is no connection, else what Redis refused or how the connection ended.
     package func command(
-        _ arguments: [RedisArgument], replyTimeout: Duration? = nil
+        _ arguments: [RedisArgument], isAsking: Bool = false, replyTimeout: Duration? = nil
     ) async throws(RedisError) -> RedisValue {
         Self.check(arguments)
+        if isAsking { ask() }
         return try await reply(within: replyTimeout) { $0.encode(arguments) }
     }
 
@@ -18,14 +21,17 @@ extension RedisConnection {
     ///
     /// Commands that were sent after it in the same turn then come before it.
     package func evaluate(
-        _ script: RedisScript, keys: [String], arguments: [RedisArgument], replyTimeout: Duration? = nil
+        _ script: RedisScript, keys: [String], arguments: [RedisArgument], isAsking: Bool = false,
+        replyTimeout: Duration? = nil
     ) async throws(RedisError) -> RedisValue {
         do throws(RedisError) {
+            if isAsking { ask() }
             return try await reply(within: replyTimeout) {
                 $0.encode(script: script, bySource: false, keys: keys, arguments: arguments)
             }
         } catch {
             guard error.kind == .noScript else { throw error }
+            if isAsking { ask() }
             return try await reply(within: replyTimeout) {
                 $0.encode(script: script, bySource: true, keys: keys, arguments: arguments)
             }
@@ -60,6 +66,46 @@ extension RedisConnection {
             $0.encode(script: script, bySource: false, keys: keys, arguments: arguments)
         }
     }
+
+    /// Runs a script and answers when so many replicas have what it wrote; see ``ReplicationGroup``. On a connection that
+    /// carries nothing else, since whatever comes after it waits as long.
+    func sendScript(
+        _ script: RedisScript, keys: [String], arguments: [RedisArgument], isAsking: Bool = false,
+        replicatedTo demand: ReplicaDemand, completion: @escaping @Loop (Result<RedisValue, RedisError>) -> Void
+    ) {
+        func send(bySource: Bool) {
+            let group = replicationGroup(demand)
+            if isAsking { ask() }
+            self.send(
+                within: nil,
+                { [weak self] result in
+                    if !bySource, self != nil, case .failure(let error) = result, error.kind == .noScript {
+                        return send(bySource: true)
+                    }
+                    group.took(result, completion)
+                }
+            ) { $0.encode(script: script, bySource: bySource, keys: keys, arguments: arguments) }
+        }
+        send(bySource: false)
+    }
+
+    /// The present turn's. Its `WAIT` is noted before the first of its calls is, so that it is in the same write.
+    private func replicationGroup(_ demand: ReplicaDemand) -> ReplicationGroup {
+        if let replication { return replication }
+        let group = ReplicationGroup(demand)
+        replication = group
+        Loop.atTurnEnd { [self] in
+            replication = nil
+            let limit = demand.within + configuration.replyTimeout
+            send(within: limit, { group.ended($0) }) {
+                $0.encode(["WAIT", RedisArgument(demand.replicas), .integer(max(1, demand.within.milliseconds))])
+            }
+        }
+        return group
+    }
+
+    /// Lets the next command be taken for a slot that is on its way here. Its own failure is also the next command's.
+    private func ask() { send(within: nil, { _ in }) { $0.encode(["ASKING"]) } }
 
     private func reply(
         within limit: Duration?, encode: (CommandEncoder) -> Void

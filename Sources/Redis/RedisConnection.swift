@@ -34,12 +34,24 @@ package final class RedisConnection {
     private var timerDue: Int64?
     private var waiters: [ReadyWaiter] = []
     private var readyIsTold = false
+    /// Where the link goes to; the master's present address where sentinels know it.
+    private var target: RedisConfiguration.Endpoint?
+    private let locator: SentinelLocator?
+    /// Counts attempts to connect, so that an answer of a sentinel that comes late opens nothing.
+    private var attempts = 0
+    /// The commands of this turn that wait for replicas together.
+    var replication: ReplicationGroup?
 
     /// Does nothing until ``start()``.
     package init(_ configuration: RedisConfiguration, purpose: String) {
         self.configuration = configuration
         self.purpose = purpose
         replyWithin = configuration.replyTimeout.milliseconds
+        if case .sentinel(let master, let sentinels) = configuration.topology {
+            locator = SentinelLocator.of(configuration, master: master, sentinels: sentinels)
+        } else {
+            locator = nil
+        }
         machine = RedisConnectionMachine(
             times: .init(
                 connect: configuration.connectTimeout.milliseconds, idlePing: configuration.idlePing.milliseconds),
@@ -49,7 +61,10 @@ package final class RedisConnection {
     }
 
     /// Connects, and reconnects until ``close()``. A second call does nothing.
-    package func start() { carryOut(machine.start(at: Loop.monotonicMilliseconds)) }
+    package func start() {
+        locator?.observe(self) { [weak self] in self?.masterIs($0) }
+        carryOut(machine.start(at: Loop.monotonicMilliseconds))
+    }
 
     /// Whether commands are served now.
     package var isReady: Bool { machine.isReady }
@@ -77,6 +92,7 @@ package final class RedisConnection {
     package func close() {
         guard machine.phase != .closed else { return }
         machine.close()
+        locator?.forget(ObjectIdentifier(self))
         timer?.cancel()
         timer = nil
         let waiting = waiters
@@ -125,7 +141,9 @@ package final class RedisConnection {
             // A receiver may close or replace the connection: the rest of its replies is then nobody's.
             guard link === heardFrom, let command = inFlight.popFirst() else { break }
             if case .error(let text) = reply {
-                command.receiver.receive(.failure(RedisError(reply: text)))
+                let error = RedisError(reply: text)
+                command.receiver.receive(.failure(error))
+                if locator != nil, error.kind == .readOnly, link === heardFrom { loseIfReplica(text, error) }
             } else {
                 command.receiver.receive(.success(reply))
             }
@@ -149,8 +167,22 @@ package final class RedisConnection {
     }
 
     private func open() {
+        attempts += 1
+        guard let locator else { return open(configuration.endpoint) }
+        let attempt = attempts
+        locator.locate { [weak self] result in
+            guard let self, attempt == attempts, machine.isOpening else { return }
+            switch result {
+            case .success(let endpoint): open(endpoint)
+            case .failure(let error): lose(error)
+            }
+        }
+    }
+
+    private func open(_ endpoint: RedisConfiguration.Endpoint) {
+        target = endpoint
         do throws(RedisError) {
-            let link = try RedisLink(to: configuration.endpoint)
+            let link = try RedisLink(to: endpoint)
             self.link = link
             link.onReplies = { [weak self] in self?.receive($0) }
             link.onEnd = { [weak self, weak link] in
@@ -185,6 +217,11 @@ package final class RedisConnection {
                     return lose(RedisError(.other, "INFO server has no run_id: not a Redis"))
                 }
                 serverRunID = runID
+                encoder.runID = runID
+            }
+            if step == .askForRole, value[0]?.string != "master" {
+                locator?.distrust()
+                return lose(RedisError(.readOnly, "\(target?.description ?? "it") is not the master"))
             }
             if step.isLast { becomeReady() }
         }
@@ -201,8 +238,19 @@ package final class RedisConnection {
         onReadyChange?(true)
     }
 
+    /// The sentinels name another master: this one is not served by it, however alive it looks.
+    private func masterIs(_ endpoint: RedisConfiguration.Endpoint) {
+        guard link != nil, target != endpoint else { return }
+        lose(RedisError(.connectionLost, "the master is \(endpoint) now"))
+    }
+
+    /// A replica refuses writes. So does a master whose disk is full, and a wait may be ended by somebody: that is no reason.
+    private func loseIfReplica(_ reply: String, _ error: RedisError) {
+        if reply.hasPrefix("READONLY") || reply.contains("instance state changed") { lose(error) }
+    }
+
     /// The connection, or the attempt to make one, is over; another attempt follows after a wait.
-    private func lose(_ error: RedisError) {
+    func lose(_ error: RedisError) {
         lastFailure = error
         machine.lost(at: Loop.monotonicMilliseconds, using: &random)
         schedule()
@@ -213,6 +261,7 @@ package final class RedisConnection {
     private func dropLink(_ error: RedisError) {
         let wasReady = readyIsTold
         readyIsTold = false
+        attempts += 1
         guard let dropped = link else { return }
         link = nil
         let writtenBytes = dropped.writtenBytes

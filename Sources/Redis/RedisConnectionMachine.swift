@@ -46,6 +46,8 @@ struct RedisConnectionMachine: Sendable {
 
     var isReady: Bool { if case .ready = phase { true } else { false } }
 
+    var isOpening: Bool { if case .opening = phase { true } else { false } }
+
     mutating func start(at now: Int64) -> Action {
         guard phase == .idle else { return .none }
         phase = .opening(deadline: now + times.connect)

@@ -2,11 +2,13 @@ extension RedisError {
     /// Classifies an error reply by its first word, which Redis promises to be its code.
     package init(reply: String) {
         let code = reply.prefix { $0 != " " }
-        self.init(Self.kind(of: code), Self.withoutArguments(reply))
+        self.init(Self.kind(of: code, reply), Self.withoutArguments(reply))
     }
 
-    private static func kind(of code: Substring) -> Kind {
+    private static func kind(of code: Substring, _ reply: String) -> Kind {
         if let known = kinds[code] { return known }
+        if code == "MOVED", let redirection = RedisRedirection(reply) { return .moved(redirection) }
+        if code == "ASK", let redirection = RedisRedirection(reply) { return .ask(redirection) }
         let isCode =
             !code.isEmpty
             && code.utf8.allSatisfy { (0x41...0x5A).contains($0) || $0 == 0x5F || (0x30...0x39).contains($0) }

@@ -13,7 +13,12 @@ package struct RedisError: Error, Hashable, Sendable {
         case loading
         /// READONLY, MISCONF, UNBLOCKED: a replica, or a disk that takes no writes.
         case readOnly
+        /// TRYAGAIN: some keys of a Cluster's slot are here already and others are still there. Surely not done.
         case tryAgain
+        /// MOVED: another node of the Cluster serves the slot. Surely not done.
+        case moved(RedisRedirection)
+        /// ASK: the slot is on its way to another node, which has what this call needs. Surely not done.
+        case ask(RedisRedirection)
         case clusterDown
         case masterDown
         /// OOM: `maxmemory` is reached and the command may need memory.
@@ -25,6 +30,8 @@ package struct RedisError: Error, Hashable, Sendable {
         case busy
         /// NOREPLICAS: fewer replicas than `min-replicas-to-write`.
         case noReplicas
+        /// Done, but fewer replicas than asked for said in time that they have it: it may be lost with the master.
+        case unreplicated
         /// NOAUTH, WRONGPASS, NOPERM.
         case authentication
         case wrongType
@@ -48,8 +55,8 @@ package struct RedisError: Error, Hashable, Sendable {
     /// Whether Redis could not serve us at all, so that no job is to blame and no attempt is spent.
     package var isUnreachableStore: Bool {
         switch kind {
-        case .connectionLost, .notConnected, .timeout, .backlog, .loading, .readOnly, .tryAgain, .clusterDown,
-            .masterDown, .outOfMemory, .busy, .noReplicas, .authentication:
+        case .connectionLost, .notConnected, .timeout, .backlog, .loading, .readOnly, .tryAgain, .moved, .ask,
+            .clusterDown, .masterDown, .outOfMemory, .busy, .noReplicas, .unreplicated, .authentication:
             true
         case .noScript, .crossSlot, .wrongType, .script, .configuration, .other: false
         }
@@ -57,7 +64,7 @@ package struct RedisError: Error, Hashable, Sendable {
 
     /// Whether the command may have had its effect although it failed. A script that fails after a write has too, but
     /// ours check before they write.
-    package var mayHaveHappened: Bool { kind == .connectionLost || kind == .timeout }
+    package var mayHaveHappened: Bool { kind == .connectionLost || kind == .timeout || kind == .unreplicated }
 }
 
 extension RedisError: CustomStringConvertible {

@@ -15,6 +15,12 @@ enum RedisLimits {
     static let ownLatenessMilliseconds: Int64 = 100
     /// Bytes of an error text from the server that are kept.
     static let errorTextBytesMax = 512
+    /// Sentinels, or nodes of a Cluster, that a configuration may name.
+    static let seedsMax = 16
+    /// Bytes of the name that sentinels know a master by.
+    static let masterNameBytesMax = 128
+    /// Nodes of a Cluster that lead a call on, before it is given up as unreachable.
+    static let redirectionsMax = 5
     /// The longest path of a Unix socket, by `sockaddr_un`.
     static let socketPathBytesMax = 107
 }

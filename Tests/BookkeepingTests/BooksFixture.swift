@@ -18,7 +18,7 @@ final class BooksFixture {
     let book: OrderBook
     let configuration: PostgresConfiguration
     private let redis: PrivateRedis
-    private var connections: [RedisConnection]
+    private var connections: [RedisClient]
     private var workers: [Worker] = []
     private var leased: [LeasedJob] = []
     private var pools: [PostgresPool]
@@ -56,7 +56,7 @@ final class BooksFixture {
         pool = PostgresPool(configuration)
         pools = [pool]
         book = OrderBook(pool: pool)
-        let connection = RedisConnection(
+        let connection = RedisClient(
             try RedisConfiguration(host: redis.host, port: redis.port), purpose: "queue")
         connections = [connection]
         var settings = JobQueueConfiguration()
@@ -112,7 +112,7 @@ final class BooksFixture {
         _ name: QueueName, _ handler: any JobHandler, recorder: (any DeadLetterRecorder)? = nil,
         options: WorkerOptions = WorkerOptions()
     ) throws -> Worker {
-        let wake = RedisConnection(
+        let wake = RedisClient(
             try RedisConfiguration(host: redis.host, port: redis.port), purpose: "wake-\(name.rawValue)")
         wake.start()
         connections.append(wake)

@@ -93,7 +93,7 @@ import Testing
         process.stopSignal()
         #expect(await run.value == .success)
 
-        let connection = RedisConnection(configuration.redis, purpose: "test")
+        let connection = RedisClient(configuration.redis, purpose: "test")
         connection.start()
         try await connection.waitUntilReady(within: .seconds(5))
         let queue = JobQueue(connection: connection, configuration: configuration.queue)
@@ -156,7 +156,7 @@ import Testing
     @Loop @Test func anotherNumberOfShardsIsRefused() async throws {
         let prefix = uniqueName("fleet")
         let redis = try await TestServers.redis
-        let connection = RedisConnection(try RedisConfiguration(host: redis.host, port: redis.port), purpose: "test")
+        let connection = RedisClient(try RedisConfiguration(host: redis.host, port: redis.port), purpose: "test")
         connection.start()
         try await connection.waitUntilReady(within: .seconds(5))
         var queue = JobQueueConfiguration()

@@ -15,7 +15,7 @@ import TestSupport
 @Loop
 final class IngestFixture {
     let redis: PrivateRedis
-    let connection: RedisConnection
+    let connection: RedisClient
     let pool: PostgresPool
     let queue: JobQueue
     let service: IngestService
@@ -57,7 +57,7 @@ final class IngestFixture {
     }
 
     private init(
-        _ redis: PrivateRedis, _ connection: RedisConnection, _ pool: PostgresPool,
+        _ redis: PrivateRedis, _ connection: RedisClient, _ pool: PostgresPool,
         _ configuration: IngestConfiguration, _ lengthMax: [QueueName: Int]
     ) {
         self.redis = redis
@@ -73,11 +73,11 @@ final class IngestFixture {
             configuration, queue: queue, limiterConnection: connection, directoryConnection: connection, pool: pool)
     }
 
-    static func connect(_ redis: PrivateRedis) async throws -> RedisConnection {
+    static func connect(_ redis: PrivateRedis) async throws -> RedisClient {
         var configuration = try RedisConfiguration(host: redis.host, port: redis.port)
         configuration.reconnectWaitMax = .milliseconds(100)
         configuration.replyTimeout = .seconds(2)
-        let connection = RedisConnection(configuration, purpose: "test")
+        let connection = RedisClient(configuration, purpose: "test")
         connection.start()
         try await connection.waitUntilReady(within: .seconds(10))
         return connection

@@ -15,7 +15,7 @@ import TestSupport
 @Loop
 final class InspectorFixture {
     let pool: PostgresPool
-    let connection: RedisConnection
+    let connection: RedisClient
     let queue: JobQueue
     let book: OrderBook
     let environment: [String: String]
@@ -58,7 +58,7 @@ final class InspectorFixture {
         let configuration = try FleetConfiguration(environment: environment, resolve: { $0 })
         guard let postgres = configuration.postgres else { throw TestSupportError("no PostgreSQL is configured") }
         pool = PostgresPool(postgres)
-        connection = RedisConnection(configuration.redis, purpose: "test")
+        connection = RedisClient(configuration.redis, purpose: "test")
         queue = JobQueue(connection: connection, configuration: configuration.queue)
         book = OrderBook(pool: pool)
         pool.start()

@@ -15,13 +15,13 @@ struct WorkersCommandTests {
     /// A worker process as it names itself: its queue's connection, and one that waits for markers.
     @Loop private func worker(
         _ tributary: InspectorFixture, _ name: String, waits: QueueName?
-    ) async throws -> (queue: JobQueue, connections: [RedisConnection]) {
+    ) async throws -> (queue: JobQueue, connections: [RedisClient]) {
         var redis = try tributary.configuration().redis
         redis.clientName = name
         var configuration = try tributary.configuration().queue
         configuration.workerName = name
-        var connections = [RedisConnection(redis, purpose: "queue")]
-        if let waits { connections.append(RedisConnection(redis, purpose: "wake-\(waits.rawValue)")) }
+        var connections = [RedisClient(redis, purpose: "queue")]
+        if let waits { connections.append(RedisClient(redis, purpose: "wake-\(waits.rawValue)")) }
         for connection in connections {
             connection.start()
             try await connection.waitUntilReady(within: .seconds(10))

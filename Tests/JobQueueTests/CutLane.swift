@@ -32,7 +32,7 @@ final class CutLane {
         var configuration = try RedisConfiguration(host: proxy.host, port: proxy.port)
         configuration.reconnectWaitBase = .milliseconds(1)
         configuration.reconnectWaitMax = .milliseconds(1)
-        let connection = RedisConnection(configuration, purpose: "cut")
+        let connection = RedisClient(configuration, purpose: "cut")
         connection.start()
         try await connection.waitUntilReady(within: .seconds(10))
         queue = JobQueue(connection: connection, configuration: fixture.configuration)

@@ -15,7 +15,7 @@ struct LostReplyTests {
         _ = try await fixture.queue.enqueue(.test("first"))
         _ = try await fixture.queue.complete(try #require(try await fixture.lease()).jobs)
         let proxy = try TestProxy(to: fixture.redis.port)
-        let connection = RedisConnection(
+        let connection = RedisClient(
             try RedisConfiguration(host: proxy.host, port: proxy.port), purpose: "through-proxy")
         connection.start()
         try await connection.waitUntilReady(within: .seconds(10))

@@ -9,7 +9,7 @@ import TestSupport
 @Loop
 struct QueueFixture {
     let redis: PrivateRedis
-    let connection: RedisConnection
+    let connection: RedisClient
     let queue: JobQueue
     let configuration: JobQueueConfiguration
 
@@ -42,11 +42,11 @@ struct QueueFixture {
     }
 
     static func connect(to redis: PrivateRedis, purpose: String, clientName: String? = nil) async throws
-        -> RedisConnection
+        -> RedisClient
     {
         var configuration = try RedisConfiguration(host: redis.host, port: redis.port)
         if let clientName { configuration.clientName = clientName }
-        let connection = RedisConnection(configuration, purpose: purpose)
+        let connection = RedisClient(configuration, purpose: purpose)
         connection.start()
         try await connection.waitUntilReady(within: .seconds(10))
         return connection

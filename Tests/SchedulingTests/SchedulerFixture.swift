@@ -13,7 +13,7 @@ import TestSupport
 final class SchedulerFixture {
     let pool: PostgresPool
     let queue: JobQueue
-    private let connection: RedisConnection
+    private let connection: RedisClient
 
     static func run(_ body: @Loop (SchedulerFixture) async throws -> Void) async throws {
         var configuration = try PostgresConfiguration(url: try await TestServers.postgres.url)
@@ -33,7 +33,7 @@ final class SchedulerFixture {
 
     private init(_ pool: PostgresPool, _ redis: RedisConfiguration) {
         self.pool = pool
-        connection = RedisConnection(redis, purpose: "queue")
+        connection = RedisClient(redis, purpose: "queue")
         var configuration = JobQueueConfiguration()
         configuration.prefix = uniqueName("schedules")
         configuration.shardCount = 2

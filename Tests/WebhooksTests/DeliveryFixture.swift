@@ -24,7 +24,7 @@ final class DeliveryFixture {
     private(set) var endpointID = UUID.version7(at: Loop.wallClock)
     private(set) var secret = WebhookSecret.issue()
     private let redis: PrivateRedis
-    private var connections: [RedisConnection]
+    private var connections: [RedisClient]
     private var worker: StreamingWorker?
     private var client: HTTPClient?
     private(set) var isStopping = false
@@ -95,8 +95,8 @@ final class DeliveryFixture {
         ).id
     }
 
-    private static func connection(_ redis: PrivateRedis, _ purpose: String) throws -> RedisConnection {
-        let connection = RedisConnection(
+    private static func connection(_ redis: PrivateRedis, _ purpose: String) throws -> RedisClient {
+        let connection = RedisClient(
             try RedisConfiguration(host: redis.host, port: redis.port), purpose: purpose)
         connection.start()
         return connection

@@ -18,10 +18,10 @@ package final class RateLimiter {
         package var resetSeconds: Int { max(1, Int((resetAfter.milliseconds + 999) / 1000)) }
     }
 
-    private let connection: RedisConnection
+    private let connection: RedisClient
     private let prefix: String
 
-    package init(connection: RedisConnection, prefix: String) {
+    package init(connection: RedisClient, prefix: String) {
         self.connection = connection
         self.prefix = prefix
     }

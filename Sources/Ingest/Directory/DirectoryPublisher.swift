@@ -31,7 +31,7 @@ package enum DirectoryPublisher {
     /// - Throws: ``PostgresError`` or ``RedisError``; the former version counts then.
     @discardableResult
     package static func publish(
-        _ pool: PostgresPool, _ redis: RedisConnection, prefix: String
+        _ pool: PostgresPool, _ redis: RedisClient, prefix: String
     ) async throws -> Report {
         let keys = DirectoryKeys(prefix: prefix)
         let report = try await pool.transaction { transaction in
@@ -80,7 +80,7 @@ package enum DirectoryPublisher {
         }
     }
 
-    private static func microseconds(_ redis: RedisConnection) async throws(RedisError) -> Int64 {
+    private static func microseconds(_ redis: RedisClient) async throws(RedisError) -> Int64 {
         let time = try await redis.command(["TIME"])
         guard let seconds = time[0]?.integer, let microseconds = time[1]?.integer else {
             throw RedisError(.other, "TIME gave no time")
@@ -89,7 +89,7 @@ package enum DirectoryPublisher {
     }
 
     private static func swap(
-        _ redis: RedisConnection, _ keys: DirectoryKeys, _ former: DirectoryPointer?, _ pointer: DirectoryPointer
+        _ redis: RedisClient, _ keys: DirectoryKeys, _ former: DirectoryPointer?, _ pointer: DirectoryPointer
     ) async throws(RedisError) -> Bool {
         for number in 0..<pointer.chunks {
             // From here on they live as long as the pointer names them.
@@ -113,7 +113,7 @@ package enum DirectoryPublisher {
     /// Writes entries as chunks of a limited size.
     @Loop
     private struct ChunkWriter {
-        let redis: RedisConnection
+        let redis: RedisClient
         let keys: DirectoryKeys
         let version: Int64
         let age: Duration
@@ -123,7 +123,7 @@ package enum DirectoryPublisher {
         private var chunk = DirectoryChunk()
         private var written = 0
 
-        init(redis: RedisConnection, keys: DirectoryKeys, version: Int64, age: Duration) {
+        init(redis: RedisClient, keys: DirectoryKeys, version: Int64, age: Duration) {
             self.redis = redis
             self.keys = keys
             self.version = version

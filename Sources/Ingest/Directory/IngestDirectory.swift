@@ -33,7 +33,7 @@ package final class IngestDirectory {
     /// Read along with the pointer.
     package let clock: RedisClock
 
-    private let redis: RedisConnection
+    private let redis: RedisClient
     private let pool: PostgresPool
     private let prefix: String
     private let keys: DirectoryKeys
@@ -55,7 +55,7 @@ package final class IngestDirectory {
     ///   - redis: shared with nothing that blocks.
     ///   - pool: asked for misses and revocations, never on the way of a request that is known.
     package init(
-        redis: RedisConnection, pool: PostgresPool, prefix: String, clock: RedisClock = RedisClock(),
+        redis: RedisClient, pool: PostgresPool, prefix: String, clock: RedisClock = RedisClock(),
         options: Options = Options()
     ) {
         self.redis = redis

@@ -19,7 +19,7 @@ package final class IngestRouter {
     ///   - limiterConnection: for counting clicks; may be the queue's own.
     ///   - pool: asked by `GET /api/v1/events/{id}` only.
     package init(
-        _ configuration: IngestConfiguration, queue: JobQueue, limiterConnection: RedisConnection,
+        _ configuration: IngestConfiguration, queue: JobQueue, limiterConnection: RedisClient,
         directory: IngestDirectory, gate: QueueGate, pool: PostgresPool
     ) {
         let intake = EventIntake(queue: queue, gate: gate, clock: directory.clock, metrics: metrics)

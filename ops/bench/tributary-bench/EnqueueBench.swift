@@ -49,7 +49,7 @@ private final class EnqueueBench {
         together = try options.number("together", or: 1)
         callers = try options.number("callers", or: 1)
         let configuration = try FleetConfiguration.load()
-        let connection = RedisConnection(configuration.redis, purpose: "bench")
+        let connection = RedisClient(configuration.redis, purpose: "bench")
         queue = JobQueue(connection: connection, configuration: configuration.queue)
         connection.start()
         try await connection.waitUntilReady(within: .seconds(10))
