@@ -17,6 +17,8 @@ package struct FleetConfiguration: Sendable {
     package let redisDurability: QueueStartChecks.Durability
     /// Prefix, shards, lease and faults of the queues.
     package let queue: JobQueueConfiguration
+    /// Limits that a worker sets for its queue when it starts.
+    package let queueLimits: [QueueName: QueueLimit]
     /// Batches (or deliveries) in flight; nil leaves it to the worker.
     package let concurrency: Int?
     package let endpointConcurrency: Int
@@ -83,6 +85,7 @@ package struct FleetConfiguration: Sendable {
         testDelay = reader.testDelay(isTest: isTest)
         testRecorder = reader.testOnly(.testRecorder, isTest: isTest) { $0 }
         queue = reader.queue(faults: faults, settleDelay: testDelay)
+        queueLimits = reader.queueLimits()
         concurrency = reader.optionalInteger(.concurrency, in: 1...20_000)
         endpointConcurrency = reader.integer(.endpointConcurrency, in: 1...20_000)
         batch = reader.integer(.batch, in: 1...500)

@@ -122,6 +122,7 @@ package final class FleetProcess {
 
     private func source(_ queueName: QueueName) -> LeaseSource {
         observeDepth(of: queueName)
+        if let limit = configuration.queueLimits[queueName] { add(LimitSetting(limit, of: queueName, in: queue)) }
         return LeaseSource(
             queue: queue, name: queueName, wakeConnection: redisConnection(purpose: "wake-\(queueName.rawValue)"))
     }

@@ -46,6 +46,14 @@ extension Setting {
         "KEEP_COMPLETED",
         "queue=age/number pairs with commas between, such as webhooks=24h/100000 (s, m, h, d; 1s to 366d)",
         default: "", "Queues whose completed jobs stay to be looked at, for how long and how many of them at most.")
+    package static let queueLimits = Setting(
+        "QUEUE_LIMITS", "queue=limits pairs with commas between, such as webhooks=50,notifications=5+600/m*10",
+        default: "",
+        "Jobs of a queue in leases at once over the whole fleet, and how often one may start (s, m, h; * a burst); set when a worker of the queue starts."
+    )
+    package static let weight = Setting(
+        "WEIGHT", "a whole number from 1 to 100", default: "1",
+        "This process's part of the places of a limited queue, beside the weights of the others.")
     package static let cancelGrace = Setting(
         "CANCEL_GRACE_MS", "milliseconds from 0 to 3600000", default: "10000",
         "How long a running job has to end after it was cancelled, before its lease is taken away.")
@@ -127,7 +135,7 @@ extension Setting {
     package static let all: [Setting] = [
         redisURL, postgresURL, schema, postgresPool, durability, redisFsync,
         prefix, shards, lease, concurrency, endpointConcurrency, batch,
-        queueLengthMax, keepCompleted, cancelGrace,
+        queueLengthMax, keepCompleted, queueLimits, weight, cancelGrace,
         drain, startLimit, metricsAddress, metricsPort, ingestAddress, ingestPort, ingestWaitingMax, logLevel, demo,
         masterKey, masterKeyID, privacyKey,
         trustedProxies, allowDestinations, allowHTTP,

@@ -89,6 +89,7 @@ extension SettingReader {
         queue.lease = milliseconds(.lease, in: 100...600_000)
         queue.lengthMax = queueLengths()
         queue.keptCompleted = keptCompleted()
+        queue.weight = integer(.weight, in: 1...QueueLimits.weightMax)
         queue.cancelGrace = milliseconds(.cancelGrace, in: 0...3_600_000)
         queue.settleDelay = settleDelay
         queue.faults = faults.reduce(into: []) { if let fault = QueueFaults(named: $1) { $0.insert(fault) } }

@@ -18,6 +18,9 @@ extension SettingReader {
         }
     }
 
+    /// `webhooks=50+20/s`: places, a rate or both.
+    mutating func queueLimits() -> [QueueName: QueueLimit] { perQueue(.queueLimits) { QueueLimit(text: $0) } }
+
     /// A queue may stand once: of two values nobody knows which is meant.
     private mutating func perQueue<Value>(
         _ setting: Setting, _ parse: (Substring) -> Value?

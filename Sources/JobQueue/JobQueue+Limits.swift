@@ -12,7 +12,7 @@ extension JobQueue {
         _ = try await context.run(
             QueueScript.limitSet, keys: context.keys.ofLimits(queue),
             [
-                context.limitsRun, .integer(context.leaseMilliseconds), RedisArgument(limit?.places ?? 0),
+                .runID, .integer(context.leaseMilliseconds), RedisArgument(limit?.places ?? 0),
                 .integer(limit?.rate?.intervalMicroseconds ?? 0), RedisArgument(limit?.rate?.burst ?? 1),
             ])
         // This process need not wait for its next look.

@@ -13,6 +13,13 @@ package struct QueueLimit: Hashable, Sendable {
         self.rate = rate
     }
 
+    /// As it is read back: the rate as the time between two starts.
+    package var asKept: QueueLimit {
+        guard let rate else { return self }
+        return QueueLimit(
+            places: places, rate: KeyLimit.Rate(1, per: .microseconds(rate.intervalMicroseconds), burst: rate.burst))
+    }
+
     /// What is wrong with it, in a sentence for the operator; `nil` when it can be used.
     package var problem: String? {
         if places == nil, rate == nil { return "a limit says places, a rate or both" }

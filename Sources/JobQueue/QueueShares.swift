@@ -111,7 +111,7 @@ final class QueueShares {
         let answer = try await context.run(
             QueueScript.share, keys: context.keys.ofLimits(queue),
             [
-                context.limitsRun, .integer(context.leaseMilliseconds), .string(processName),
+                .runID, .integer(context.leaseMilliseconds), .string(processName),
                 RedisArgument(context.configuration.weight), RedisArgument(question.held),
                 RedisArgument(question.wanted), RedisArgument(question.starts), RedisArgument(question.back),
                 .string(question.stamp), .integer(question.timeMicroseconds),
@@ -164,9 +164,4 @@ final class QueueShares {
         let now = Loop.monotonicMilliseconds
         if shares[queue.ordinal].hasToGiveBack(held: held.jobCount(of: queue), now: now) { ask(queue) }
     }
-}
-
-extension QueueContext {
-    /// The run of Redis that the limits are asked of.
-    var limitsRun: RedisArgument { .string(connection.serverRunID ?? "") }
 }

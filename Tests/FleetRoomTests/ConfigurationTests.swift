@@ -63,8 +63,16 @@ import Testing
             "TRIBUTARY_TEST": "1", "TRIBUTARY_FAULTS": "drop-follow-ups,other", "TRIBUTARY_SEED": "42",
             "TRIBUTARY_QUEUE_LENGTH_MAX": "clicks=500, conversions=100000000",
             "TRIBUTARY_KEEP_COMPLETED": "webhooks=24h/100000,clicks=90s/1", "TRIBUTARY_CANCEL_GRACE_MS": "250",
+            "TRIBUTARY_QUEUE_LIMITS": "webhooks=50, notifications=5+600/m*10,batches=1/h", "TRIBUTARY_WEIGHT": "7",
             "TRIBUTARY_TEST_DELAY_MS": "2-30", "TRIBUTARY_TEST_RECORDER": "/run/stages",
         ])
+        #expect(configuration.queue.weight == 7)
+        #expect(
+            configuration.queueLimits == [
+                .webhooks: QueueLimit(places: 50),
+                .notifications: QueueLimit(places: 5, rate: KeyLimit.Rate(600, per: .seconds(60), burst: 10)),
+                .batches: QueueLimit(rate: KeyLimit.Rate(1, per: .seconds(3600))),
+            ])
         #expect(configuration.testDelay == .milliseconds(2) ... .milliseconds(30))
         #expect(configuration.queue.settleDelay == configuration.testDelay)
         #expect(configuration.testRecorder == "/run/stages")
@@ -124,6 +132,11 @@ import Testing
         ("TRIBUTARY_KEEP_COMPLETED", "webhooks=24h"), ("TRIBUTARY_KEEP_COMPLETED", "webhooks=0s/5"),
         ("TRIBUTARY_KEEP_COMPLETED", "webhooks=367d/5"), ("TRIBUTARY_KEEP_COMPLETED", "webhooks=24/5"),
         ("TRIBUTARY_KEEP_COMPLETED", "webhooks=1h/10000001"), ("TRIBUTARY_CANCEL_GRACE_MS", "3600001"),
+        ("TRIBUTARY_QUEUE_LIMITS", "webhooks"), ("TRIBUTARY_QUEUE_LIMITS", "webhooks=0"),
+        ("TRIBUTARY_QUEUE_LIMITS", "webhooks=5+6"), ("TRIBUTARY_QUEUE_LIMITS", "webhooks=5/d"),
+        ("TRIBUTARY_QUEUE_LIMITS", "webhooks=5/s*0"), ("TRIBUTARY_QUEUE_LIMITS", "webhooks=5/s+6/s"),
+        ("TRIBUTARY_QUEUE_LIMITS", "webhooks=-5"), ("TRIBUTARY_QUEUE_LIMITS", "webhooks=5,webhooks=6"),
+        ("TRIBUTARY_WEIGHT", "0"), ("TRIBUTARY_WEIGHT", "101"),
         ("TRIBUTARY_TEST_DELAY_MS", "1-5"), ("TRIBUTARY_TEST_RECORDER", "/tmp/recorder"),
     ])
     func aBadValueIsNamedWithWhatToDo(_ name: String, _ value: String) throws {
