@@ -12,7 +12,8 @@ final class QueueContext {
     let metrics = QueueMetrics.shared
     let log = Log(component: "queue")
     let workerName: String
-    private var faulty: [String: RedisScript] = [:]
+    /// What is run instead of the scripts of these names: only in tests, and in processes with faults.
+    var replacements: [String: RedisScript] = [:]
     /// False once Redis Cluster has refused a look over several shards.
     var glancesSpanShards = true
 
@@ -56,12 +57,11 @@ final class QueueContext {
         }
     }
 
-    /// The script itself, but in a test's process with faults.
     private func asConfigured(_ script: RedisScript) -> RedisScript {
-        if configuration.faults.isEmpty { return script }
-        if let known = faulty[script.name] { return known }
+        if configuration.faults.isEmpty, replacements.isEmpty { return script }
+        if let replacement = replacements[script.name] { return replacement }
         let made = configuration.faults.applied(to: script)
-        faulty[script.name] = made
+        replacements[script.name] = made
         return made
     }
 
