@@ -62,7 +62,7 @@ extension UInt8 {
 
 extension BinaryInteger {
     /// Division that rounds towards negative infinity. `divisor` > 0.
-    func flooredQuotient(by divisor: Self) -> Self {
+    package func flooredQuotient(by divisor: Self) -> Self {
         let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? quotient - 1 : quotient
     }

@@ -24,6 +24,8 @@ package struct FleetConfiguration: Sendable {
     package let endpointConcurrency: Int
     /// Jobs a batch, 1 to 500.
     package let batch: Int
+    /// The folder of an operator's schedules; `nil` for none. Whoever needs them reads it.
+    package let schedules: String?
     package let drain: Duration
     package let startLimit: Duration
     package let metricsAddress: String
@@ -89,6 +91,7 @@ package struct FleetConfiguration: Sendable {
         concurrency = reader.optionalInteger(.concurrency, in: 1...20_000)
         endpointConcurrency = reader.integer(.endpointConcurrency, in: 1...20_000)
         batch = reader.integer(.batch, in: 1...500)
+        schedules = reader.value(.schedules) { $0 }
         drain = reader.milliseconds(.drain, in: 0...600_000)
         startLimit = reader.milliseconds(.startLimit, in: 100...600_000)
         metricsAddress = reader.value(.metricsAddress, or: "", SettingReader.numericAddress)

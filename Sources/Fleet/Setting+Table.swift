@@ -58,6 +58,10 @@ extension Setting {
         "CANCEL_GRACE_MS", "milliseconds from 0 to 3600000", default: "10000",
         "How long a running job has to end after it was cancelled, before its lease is taken away.")
 
+    package static let schedules = Setting(
+        "SCHEDULES", "the path of a folder",
+        "Files of schedules beside this program's own, read by the scheduler and the inspector (docs/schedules.md).")
+
     // Process
     package static let drain = Setting(
         "DRAIN_MS", "milliseconds from 0 to 600000", default: "20000",
@@ -135,7 +139,7 @@ extension Setting {
     package static let all: [Setting] = [
         redisURL, postgresURL, schema, postgresPool, durability, redisFsync,
         prefix, shards, lease, concurrency, endpointConcurrency, batch,
-        queueLengthMax, keepCompleted, queueLimits, weight, cancelGrace,
+        queueLengthMax, keepCompleted, queueLimits, weight, cancelGrace, schedules,
         drain, startLimit, metricsAddress, metricsPort, ingestAddress, ingestPort, ingestWaitingMax, logLevel, demo,
         masterKey, masterKeyID, privacyKey,
         trustedProxies, allowDestinations, allowHTTP,

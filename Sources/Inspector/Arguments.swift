@@ -67,7 +67,9 @@ struct Arguments: Sendable {
                 if word.isOptional { break }
                 throw Usage("<\(word.name)> is missing")
             }
-            if !word.choices.isEmpty { try Self.check(positional[index], word.choices, "<\(word.name)>") }
+            if !word.choices.isEmpty, !word.areChoicesOpen {
+                try Self.check(positional[index], word.choices, "<\(word.name)>")
+            }
         }
         if words.last?.isRepeated != true, positional.count > words.count {
             throw Usage("\(positional[words.count]) is one word too many; a value with blanks needs quotes")

@@ -37,16 +37,20 @@ struct CommandWord: Sendable {
     let name: String
     let help: String
     var choices: [String] = []
+    /// There may be others than the choices, which a command looks up itself.
+    var areChoicesOpen = false
     var isOptional = false
     /// May stand several times.
     var isRepeated = false
 
     init(
-        _ name: String, _ help: String, choices: [String] = [], isOptional: Bool = false, isRepeated: Bool = false
+        _ name: String, _ help: String, choices: [String] = [], areChoicesOpen: Bool = false, isOptional: Bool = false,
+        isRepeated: Bool = false
     ) {
         self.name = name
         self.help = help
         self.choices = choices
+        self.areChoicesOpen = areChoicesOpen
         self.isOptional = isOptional
         self.isRepeated = isRepeated
     }

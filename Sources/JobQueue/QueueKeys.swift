@@ -8,6 +8,7 @@ struct QueueKeys {
         "batches", "members", "notes",
     ]
     private static let guardSuffixes = ["guards0", "guards1", "guards"]
+    private let prefix: String
     private let keys: [[[String]]]
     private let guardKeys: [[[String]]]
     private let limitsKeys: [String]
@@ -18,6 +19,7 @@ struct QueueKeys {
                 QueueName.allCases.map { queue in suffixes.map { "\(prefix):{\(shard)}:\(queue.rawValue):\($0)" } }
             }
         }
+        self.prefix = prefix
         self.keys = keys(Self.suffixes)
         guardKeys = keys(Self.suffixes + Self.guardSuffixes)
         limitsKeys = QueueName.allCases.map { "\(prefix):{\($0.ordinal % shardCount)}:\($0.rawValue):limits" }
@@ -52,6 +54,11 @@ struct QueueKeys {
 
     /// The same, and the list on which those who wait for places are called.
     func ofLimits(_ queue: QueueName) -> [String] { [limits(queue), wake(queue, shard: home(of: queue))] }
+
+    /// The same, then the one of the schedules' slots (`operations/enqueue_slot.lua`), which exists where schedules enqueue jobs.
+    func withSlots(of queue: QueueName, shard: Int) -> [String] {
+        of(queue, shard: shard) + ["\(prefix):{\(shard)}:\(queue.rawValue):slots"]
+    }
 
     func wake(_ queue: QueueName, shard: Int) -> String { keys[shard][queue.ordinal][10] }
 }

@@ -10,6 +10,7 @@ import Redis
 enum QueueScript {
     static let enqueue = make("enqueue")
     static let enqueueFirst = make("enqueue_first")
+    static let enqueueSlot = make("enqueue_slot")
     static let lease = make("lease")
     static let settle = make("settle")
     static let extend = make("extend")

@@ -75,6 +75,9 @@ static const unsigned char enqueue_lua[] = {
 static const unsigned char enqueue_first_lua[] = {
 #embed "operations/enqueue_first.lua"
 };
+static const unsigned char enqueue_slot_lua[] = {
+#embed "operations/enqueue_slot.lua"
+};
 static const unsigned char extend_lua[] = {
 #embed "operations/extend.lua"
 };
@@ -146,6 +149,7 @@ static const JobQueueScriptFile files[] = {
     {"discard", discard_lua, sizeof discard_lua},
     {"enqueue", enqueue_lua, sizeof enqueue_lua},
     {"enqueue_first", enqueue_first_lua, sizeof enqueue_first_lua},
+    {"enqueue_slot", enqueue_slot_lua, sizeof enqueue_slot_lua},
     {"extend", extend_lua, sizeof extend_lua},
     {"find", find_lua, sizeof find_lua},
     {"glance", glance_lua, sizeof glance_lua},

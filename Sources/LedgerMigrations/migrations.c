@@ -29,11 +29,19 @@ static const char m0004_down[] = {
 #embed "0004_pause_schedules.down.sql"
     , 0};
 
+static const char m0005_up[] = {
+#embed "0005_owe_scheduled_jobs.up.sql"
+    , 0};
+static const char m0005_down[] = {
+#embed "0005_owe_scheduled_jobs.down.sql"
+    , 0};
+
 static const ledger_migration migrations[] = {
     {1, "create_the_books", m0001_up, m0001_down},
     {2, "let_owed_rows_end", m0002_up, m0002_down},
     {3, "write_less", m0003_up, m0003_down},
     {4, "pause_schedules", m0004_up, m0004_down},
+    {5, "owe_scheduled_jobs", m0005_up, m0005_down},
 };
 
 int ledger_migration_count(void) { return sizeof migrations / sizeof *migrations; }

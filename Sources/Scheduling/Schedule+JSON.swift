@@ -1,5 +1,6 @@
+import Bookkeeping
 import Core
-import ScheduleFiles
+import JobQueue
 
 extension Schedule {
     /// A schedule's file cannot be used; the description says everything that is wrong with it.
@@ -9,17 +10,12 @@ extension Schedule {
         package var description: String { problems.joined(separator: "; ") }
     }
 
-    private static let members = ["name", "cron", "timeZone", "batch", "gap", "overlap", "missed"]
+    private static let members = [
+        "name", "cron", "every", "anchor", "timeZone", "batch", "job", "gap", "overlap", "missed", "missedMax",
+    ]
+    private static let jobMembers = ["queue", "kind", "payload", "shardKey", "orderKey", "priority", "maxAttempts"]
 
-    /// The schedules of this binary: the files of `schedules/`, in the order of their names.
-    package static func embedded() throws -> [Schedule] {
-        try (0..<schedule_file_count()).map { index in
-            try Schedule(json: Array(String(cString: schedule_file_at(index)).utf8))
-        }
-    }
-
-    /// Reads `{"name", "cron", "timeZone", "batch", "gap": "next|skip", "overlap": "first|both", "missed": "skip|once|all"}`;
-    /// the last three may be absent and are `next`, `first` and `once` then.
+    /// Reads a schedule; the members stand in `docs/schedules.md`.
     ///
     /// - Parameter zones: finds a zone by its name in the IANA database.
     package init(
@@ -31,32 +27,78 @@ extension Schedule {
         var reader = try ScheduleReader(bytes)
         reader.refuse(membersBeside: Self.members)
         let name = reader.name("name")
-        let batch = reader.name("batch")
-        var cron: CronExpression?
-        if let text = reader.string("cron") {
-            do { cron = try CronExpression(text) } catch { reader.problems.append("cron: \(error.description)") }
-        }
-        let zoneName = reader.string("timeZone")
+        let recurrence = reader.recurrence()
+        // What a cron expression means depends on it; instants at even distances only belong to its days.
+        let zoneName = reader.has("every") ? reader.optionalString("timeZone") ?? "UTC" : reader.string("timeZone")
         var zone: TimeZoneRules?
         if let zoneName {
-            do { zone = try zones(zoneName) } catch { reader.problems.append("timeZone: \(error.description)") }
+            do { zone = try zones(zoneName) } catch { reader.add("timeZone: \(error.description)") }
+        }
+        let work = reader.work(of: name ?? "unnamed")
+        if reader.has("every") {
+            reader.refuse(["gap", "overlap"], "is for cron only: no clock on a wall moves an interval")
         }
         let gap = reader.choice("gap", default: Gap.next)
         let overlap = reader.choice("overlap", default: Overlap.first)
         let missed = reader.choice("missed", default: Missed.once)
-        guard reader.problems.isEmpty, let name, let batch, let cron, let zoneName, let zone else {
+        let missedMax = reader.integer("missedMax", in: Self.missedMaxRange) ?? Self.missedMaxDefault
+        guard reader.problems.isEmpty, let name, let recurrence, let zoneName, let zone, let work else {
             throw Invalid(problems: reader.problems)
         }
         self.init(
-            name: name, cron: cron, zoneName: zoneName, zone: zone, batch: batch, gap: gap, overlap: overlap,
-            missed: missed)
+            name: name, recurrence, zoneName: zoneName, zone: zone, work: work, gap: gap, overlap: overlap,
+            missed: missed, missedMax: missedMax)
+    }
+
+    /// What is asked of the members of `job`.
+    fileprivate static func template(_ reader: inout ScheduleReader, of name: String) -> JobTemplate? {
+        reader.refuse(membersBeside: jobMembers)
+        let queueName = reader.string("queue")
+        let queue = queueName.flatMap(QueueName.init(rawValue:))
+        if queueName != nil, queue == nil {
+            reader.add("queue: one of \(QueueName.allCases.map(\.rawValue).joined(separator: ", ")) is needed")
+        }
+        let kind = reader.string("kind")
+        let payload = reader.object("payload") ?? JSONObject()
+        for key in JobTemplate.added where payload[key] != nil {
+            reader.add("payload: \(key) is what each slot's job adds; name it otherwise")
+        }
+        let priority = reader.choice("priority", default: Priority.normal)
+        let template = JobTemplate(
+            queue: queue ?? .batches, kind: kind ?? "unknown", payload: payload,
+            shardKey: reader.optionalString("shardKey") ?? name, orderKey: reader.optionalString("orderKey"),
+            priority: priority.band, maxAttempts: reader.integer("maxAttempts", in: 1...QueueLimits.attemptsMax) ?? 10)
+        let sample = Slot(instant: EpochMilliseconds(rawValue: 0), date: CivilDate(daysSinceEpoch: 0))
+        // The queue's own words for what it would refuse.
+        if let problem = template.job(for: sample, of: name).problem(payloadBytesMax: ScheduleFolder.fileBytesMax) {
+            reader.addOfWhole(problem)
+        }
+        return template
+    }
+
+    private enum Priority: String, CaseIterable {
+        case urgent, high, normal, low
+
+        var band: PriorityBand {
+            switch self {
+            case .urgent: .urgent
+            case .high: .high
+            case .normal: .normal
+            case .low: .low
+            }
+        }
     }
 }
 
-/// Reads members and gathers what is wrong with them.
+/// Reads members and gathers what is wrong with them, each with the member's name.
 private struct ScheduleReader {
-    let object: JSONObject
-    var problems: [String] = []
+    /// So that a slot's job has room for its instant in its id.
+    private static let nameBytesMax = 40
+
+    private let object: JSONObject
+    /// The member that holds the object; `nil` for the file itself.
+    private let parent: String?
+    private(set) var problems: [String] = []
 
     init(_ bytes: [UInt8]) throws(Schedule.Invalid) {
         let json: JSON
@@ -64,25 +106,57 @@ private struct ScheduleReader {
             throw Schedule.Invalid(problems: [error.description])
         }
         guard let object = json.object else { throw Schedule.Invalid(problems: ["an object is needed"]) }
-        self.object = object
+        self.init(object, in: nil)
     }
 
+    private init(_ object: JSONObject, in parent: String?) {
+        self.object = object
+        self.parent = parent
+    }
+
+    func has(_ key: String) -> Bool { object[key] != nil }
+
+    /// - Parameter problem: begins with the member's name.
+    mutating func add(_ problem: String) { problems.append((parent.map { $0 + "." } ?? "") + problem) }
+
+    mutating func addOfWhole(_ problem: String) { problems.append((parent.map { $0 + ": " } ?? "") + problem) }
+
     mutating func refuse(membersBeside known: [String]) {
-        problems += object.keys.filter { !known.contains($0) }.map { "\($0): not known" }
+        for key in object.keys where !known.contains(key) { add("\(key): not known") }
+    }
+
+    mutating func refuse(_ keys: [String], _ reason: String) {
+        for key in keys where has(key) { add("\(key): \(reason)") }
     }
 
     mutating func string(_ key: String) -> String? {
         if let text = object[key]?.string { return text }
-        problems.append("\(key): a string is needed")
+        add("\(key): a string is needed")
         return nil
     }
 
-    /// 1 to 64 lower-case letters, digits and hyphens: it stands in keys, labels and commands.
+    mutating func optionalString(_ key: String) -> String? { has(key) ? string(key) : nil }
+
+    mutating func integer(_ key: String, in range: ClosedRange<Int>) -> Int? {
+        guard let value = object[key] else { return nil }
+        if let number = value.integer.flatMap({ Int(exactly: $0) }), range.contains(number) { return number }
+        add("\(key): a whole number from \(range.lowerBound) to \(range.upperBound) is needed")
+        return nil
+    }
+
+    mutating func object(_ key: String) -> JSONObject? {
+        guard let value = object[key] else { return nil }
+        if let object = value.object { return object }
+        add("\(key): an object is needed")
+        return nil
+    }
+
+    /// Lower-case letters, digits and hyphens: it stands in keys, labels, commands and ids.
     mutating func name(_ key: String) -> String? {
         guard let text = string(key) else { return nil }
         let isName = text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
-        if isName, (1...64).contains(text.utf8.count) { return text }
-        problems.append("\(key): 1 to 64 of a-z, 0-9 and - are needed")
+        if isName, (1...Self.nameBytesMax).contains(text.utf8.count) { return text }
+        add("\(key): 1 to \(Self.nameBytesMax) of a-z, 0-9 and - are needed")
         return nil
     }
 
@@ -91,7 +165,53 @@ private struct ScheduleReader {
     ) -> Choice {
         guard let value = object[key] else { return fallback }
         if let choice = value.string.flatMap(Choice.init(rawValue:)) { return choice }
-        problems.append("\(key): one of \(Choice.allCases.map(\.rawValue).joined(separator: ", ")) is needed")
+        add("\(key): one of \(Choice.allCases.map(\.rawValue).joined(separator: ", ")) is needed")
         return fallback
+    }
+
+    mutating func recurrence() -> Recurrence? {
+        guard has("cron") != has("every") else {
+            add("cron: either cron or every is needed")
+            return nil
+        }
+        if has("cron") {
+            refuse(["anchor"], "is for every only")
+            guard let text = string("cron") else { return nil }
+            do { return .cron(try CronExpression(text)) } catch {
+                add("cron: \(error.description)")
+                return nil
+            }
+        }
+        var anchor = EpochMilliseconds(rawValue: 0)
+        if let text = optionalString("anchor") {
+            if let instant = EpochMilliseconds(rfc3339: text), instant.rawValue % 1000 == 0 {
+                anchor = instant
+            } else {
+                add("anchor: an instant of whole seconds is needed, such as 2026-01-01T00:00:00Z")
+            }
+        }
+        guard let text = string("every") else { return nil }
+        do { return .every(try SlotInterval(text, anchor: anchor)) } catch {
+            add("every: \(error.description)")
+            return nil
+        }
+    }
+
+    mutating func work(of name: String) -> ScheduledWork? {
+        guard has("batch") != has("job") else {
+            add("batch: either batch or job is needed")
+            return nil
+        }
+        if has("batch") {
+            guard let batch = string("batch") else { return nil }
+            if batch == ConfirmationRun.batch { return .batch(batch) }
+            add("batch: there is no batch '\(batch)'; \(ConfirmationRun.batch) is the one there is")
+            return nil
+        }
+        guard let object = object("job") else { return nil }
+        var reader = ScheduleReader(object, in: "job")
+        let template = Schedule.template(&reader, of: name)
+        problems += reader.problems
+        return template.map { .job($0) }
     }
 }

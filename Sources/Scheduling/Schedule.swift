@@ -1,6 +1,6 @@
 import Core
 
-/// Which batch is due when: a file of `schedules/`.
+/// What is due when: a file of `schedules/`, or of the folder that an operator named.
 package struct Schedule: Hashable, Sendable {
     /// What becomes of a time that the clocks skip, as when summer time begins.
     package enum Gap: String, CaseIterable, Sendable {
@@ -25,32 +25,38 @@ package struct Schedule: Hashable, Sendable {
         case all
     }
 
-    /// A bound on what a scheduler catches up with.
-    package static let missedMax = 100
+    /// Bounds of ``missedMax``.
+    package static let missedMaxRange = 1...1000
+    /// ``missedMax`` where nothing is said.
+    package static let missedMaxDefault = 100
     /// A slot that is this late counts as missed. Longer than a scheduler's longest wait between two looks at the clock.
     package static let lateness = Duration.seconds(120)
 
-    /// The key of its runs: a schedule that is renamed begins anew.
+    /// The key of its history: a schedule that is renamed begins anew.
     package let name: String
-    package let cron: CronExpression
+    package let recurrence: Recurrence
     package let zoneName: String
     package let zone: TimeZoneRules
-    package let batch: String
+    package let work: ScheduledWork
     package let gap: Gap
     package let overlap: Overlap
     package let missed: Missed
+    /// A bound on the slots that a scheduler catches up with.
+    package let missedMax: Int
 
     package init(
-        name: String, cron: CronExpression, zoneName: String, zone: TimeZoneRules, batch: String, gap: Gap = .next,
-        overlap: Overlap = .first, missed: Missed = .once
+        name: String, _ recurrence: Recurrence, zoneName: String, zone: TimeZoneRules, work: ScheduledWork,
+        gap: Gap = .next, overlap: Overlap = .first, missed: Missed = .once,
+        missedMax: Int = Schedule.missedMaxDefault
     ) {
         self.name = name
-        self.cron = cron
+        self.recurrence = recurrence
         self.zoneName = zoneName
         self.zone = zone
-        self.batch = batch
+        self.work = work
         self.gap = gap
         self.overlap = overlap
         self.missed = missed
+        self.missedMax = missedMax
     }
 }

@@ -1,5 +1,5 @@
 import Bookkeeping
-import Core
+package import Core
 package import EventLoop
 import Fleet
 package import JobQueue
@@ -23,28 +23,32 @@ package final class Scheduler: FleetService {
 
     /// The longest time without a look at PostgreSQL's clock, for clocks that are set and machines that slept.
     nonisolated package static let waitMax = Duration.seconds(60)
+    /// Rows of a schedule that stay in `schedule_runs`.
+    nonisolated package static let historyMax = 10_000
     /// Timers of the host may be a little early.
     nonisolated private static let waitMin = Duration.milliseconds(10)
     nonisolated private static let failureWait = Duration.seconds(1)
-
-    /// A schedule names a batch that nobody carries out.
-    package struct UnknownBatch: Error, CustomStringConvertible {
-        package let description: String
-    }
+    /// Slots that a process fires between two looks at the length of a schedule's history.
+    nonisolated private static let historySlack = 1_000
 
     private let schedules: [Schedule]
     private let book: SlotBook
+    private let owed: OwedSlots
     private let queue: JobQueue
     private let log = Log(component: "scheduler")
+    /// Slots to fire until a schedule's history is looked at; at first none.
+    private var historyLeft: [String: Int] = [:]
     private var task: Task<Void, Never>?
 
-    package init(schedules: [Schedule], pool: PostgresPool, queue: JobQueue) throws(UnknownBatch) {
-        for schedule in schedules where schedule.batch != ConfirmationRun.batch {
-            throw UnknownBatch(description: "schedule \(schedule.name): there is no batch \(schedule.batch)")
-        }
+    /// - Parameter testClock: tests only: PostgreSQL's clock, in place of the one it has.
+    package init(
+        schedules: [Schedule], pool: PostgresPool, queue: JobQueue,
+        testClock: (@Loop () -> EpochMilliseconds)? = nil
+    ) {
         self.schedules = schedules
         self.queue = queue
-        book = SlotBook(pool: pool)
+        book = SlotBook(pool: pool, testClock: testClock)
+        owed = OwedSlots(book: book, queue: queue)
     }
 
     package func start() {
@@ -56,7 +60,7 @@ package final class Scheduler: FleetService {
         }
     }
 
-    /// Looks at each schedule once and fires what is due.
+    /// Looks at each schedule once and fires what is due, then enqueues what fired slots owe.
     ///
     /// - Returns: the time until the next look.
     package func round() async -> Duration {
@@ -74,33 +78,49 @@ package final class Scheduler: FleetService {
             } catch is CancellationError {
                 return wait
             } catch {
-                failedRounds.add(1, [schedule.name])
-                log.warning("schedule failed", ["schedule": .string(schedule.name), "error": .error(error)])
-                wait = min(wait, Self.failureWait * Double.random(in: 0.5...1.5))
+                wait = min(wait, failed(schedule.name, error))
             }
+        }
+        do {
+            if try await !owed.enqueue() { wait = min(wait, Self.failureWait * Double.random(in: 0.5...1.5)) }
+        } catch is CancellationError {
+            return wait
+        } catch {
+            wait = min(wait, failed("owed jobs", error))
         }
         return wait
     }
 
+    private func failed(_ what: String, _ error: any Error) -> Duration {
+        failedRounds.add(1, [what])
+        log.warning("schedule failed", ["schedule": .string(what), "error": .error(error)])
+        return Self.failureWait * Double.random(in: 0.5...1.5)
+    }
+
     private func fireDue(of schedule: Schedule, _ standing: SlotBook.Standing) async throws {
         let due = schedule.dueSlots(after: standing.last, at: standing.clock)
-        if due.count == Schedule.missedMax {
+        if due.count == schedule.missedMax, schedule.missedMax > 1 {
             log.warning(
                 "only the newest of the missed slots fire",
                 ["schedule": .string(schedule.name), "schedule.slots": .int(due.count)])
         }
         for slot in due {
             try Task.checkCancellation()
-            guard let runID = try await book.fire(slot, of: schedule) else { continue }
+            guard let fired = try await book.fire(slot, of: schedule) else { continue }
             firedSlots.add(1, [schedule.name])
+            historyLeft[schedule.name, default: 0] -= 1
             log.info(
                 "slot fired",
                 [
                     "schedule": .string(schedule.name), "schedule.slot": .string(slot.instant.rfc3339),
-                    "batch.date": .string(slot.date.description), "batch.run": .string(runID.description),
+                    "batch.date": .string(slot.date.description), "schedule.owes": .string(fired.description),
                     "schedule.late_ms": .milliseconds(standing.clock.since(slot.instant)),
                 ])
-            await enqueue(runID)
+            if case .run(let runID) = fired { await enqueue(runID) }
+        }
+        if historyLeft[schedule.name, default: 0] <= 0 {
+            try await book.forget(schedule, beyond: Self.historyMax)
+            historyLeft[schedule.name] = Self.historySlack
         }
     }
 

@@ -1,6 +1,7 @@
 import Bookkeeping
 package import Core
 package import EventLoop
+package import JobQueue
 package import Postgres
 
 /// Which slots have fired: the rows of `schedule_runs`.
@@ -22,6 +23,20 @@ package struct SlotBook {
         }
     }
 
+    /// What a slot that fired owes now.
+    package enum Fired: Sendable, CustomStringConvertible {
+        /// A run of the confirmation.
+        case run(UUID)
+        case job(NewJob)
+
+        package var description: String {
+            switch self {
+            case .run(let id): "run \(id)"
+            case .job(let job): "job \(job.id)"
+            }
+        }
+    }
+
     // Any constant, as long as all schedulers use the same: with a schedule's name it makes them take turns.
     static let lock = PostgresStatement(
         "lock_schedule", "SELECT pg_advisory_xact_lock(724482305, hashtext($1::text))")
@@ -29,14 +44,14 @@ package struct SlotBook {
         "schedule_standing",
         """
         SELECT (SELECT max(slot) FROM schedule_runs WHERE schedule = $1),
-            date_trunc('milliseconds', clock_timestamp()),
+            coalesce($2, date_trunc('milliseconds', clock_timestamp())),
             (SELECT paused_at FROM schedule_pauses WHERE schedule = $1)
         """)
     private static let begin = PostgresStatement(
         "begin_schedule",
         """
         INSERT INTO schedule_runs (schedule, slot)
-        SELECT $1::text, date_trunc('milliseconds', clock_timestamp())
+        SELECT $1::text, coalesce($2, date_trunc('milliseconds', clock_timestamp()))
         WHERE NOT EXISTS (SELECT 1 FROM schedule_runs WHERE schedule = $1)
         """)
     // The primary key alone forbids a second firing; the conditions keep a scheduler that stood still, or one with a wrong idea
@@ -45,43 +60,92 @@ package struct SlotBook {
     private static let insert = PostgresStatement(
         "fire_slot",
         """
-        INSERT INTO schedule_runs (schedule, slot)
-        SELECT $1::text, $2::timestamptz
-        WHERE $2 <= clock_timestamp()
+        INSERT INTO schedule_runs (schedule, slot, job_id, owed_job)
+        SELECT $1::text, $2::timestamptz, $4::text, $5::text
+        WHERE $2 <= coalesce($3, clock_timestamp())
             AND NOT EXISTS (SELECT 1 FROM schedule_runs WHERE schedule = $1 AND slot >= $2)
             AND NOT EXISTS (SELECT 1 FROM schedule_pauses WHERE schedule = $1)
         ON CONFLICT (schedule, slot) DO NOTHING
         """)
+    private static let owedCount = PostgresStatement(
+        "count_owed_slots",
+        "SELECT count(*) FROM schedule_runs WHERE schedule = $1 AND owed_job IS NOT NULL")
+    private static let forget = PostgresStatement(
+        "forget_slots",
+        """
+        DELETE FROM schedule_runs
+        WHERE schedule = $1 AND owed_job IS NULL
+            AND slot < (SELECT slot FROM schedule_runs WHERE schedule = $1 ORDER BY slot DESC OFFSET $2 LIMIT 1)
+        """)
 
     let pool: PostgresPool
+    private let testClock: (@Loop () -> EpochMilliseconds)?
 
-    package init(pool: PostgresPool) { self.pool = pool }
+    /// - Parameter testClock: tests only: PostgreSQL's clock, in place of the one it has.
+    package init(pool: PostgresPool, testClock: (@Loop () -> EpochMilliseconds)? = nil) {
+        self.pool = pool
+        self.testClock = testClock
+    }
+
+    private var clock: PostgresValue { .optional(testClock?()) { .timestamp($0) } }
 
     /// The last slot that fired, and the clock. A schedule that was never seen begins now.
     package func standing(of schedule: Schedule) async throws -> Standing {
         if let standing = try await known(schedule) { return standing }
         return try await pool.transaction { transaction in
             transaction.post(Self.lock, [.text(schedule.name)])
-            transaction.post(Self.begin, [.text(schedule.name)])
-            return try Standing(try await transaction.execute(Self.standing, [.text(schedule.name)])[0])
+            transaction.post(Self.begin, [.text(schedule.name), clock])
+            return try Standing(try await transaction.execute(Self.standing, [.text(schedule.name), clock])[0])
         }
     }
 
     private func known(_ schedule: Schedule) async throws -> Standing? {
-        let row = try await pool.query(Self.standing, [.text(schedule.name)])[0]
+        let row = try await pool.query(Self.standing, [.text(schedule.name), clock])[0]
         return try row.optionalTimestamp(0) == nil ? nil : Standing(row)
     }
 
-    /// Fires a slot, unless it has fired, is not due or its schedule is paused: its row and the owed row of the run are one transaction.
+    /// What there is to say of a schedule, for who looks on: nothing is begun by it.
+    package struct View: Sendable {
+        /// `nil` for one that no scheduler has seen.
+        package let last: EpochMilliseconds?
+        package let clock: EpochMilliseconds
+        package let pausedSince: EpochMilliseconds?
+        /// Slots that fired and whose jobs are not enqueued yet.
+        package let owed: Int64
+    }
+
+    package func view(of schedule: Schedule) async throws -> View {
+        let row = try await pool.query(Self.standing, [.text(schedule.name), clock])[0]
+        let owed = try await pool.query(Self.owedCount, [.text(schedule.name)])[0].int(0)
+        return View(
+            last: try row.optionalTimestamp(0), clock: try row.timestamp(1), pausedSince: try row.optionalTimestamp(2),
+            owed: owed)
+    }
+
+    /// Fires a slot, unless it has fired, is not due or its schedule is paused: its row and what it owes, the row of the run or
+    /// its job, are one transaction.
     ///
-    /// - Returns: the run's id when this call fired it.
-    package func fire(_ slot: Slot, of schedule: Schedule) async throws -> UUID? {
-        try await pool.transaction { transaction in
+    /// - Returns: what is owed when this call fired it.
+    package func fire(_ slot: Slot, of schedule: Schedule) async throws -> Fired? {
+        var job: NewJob?
+        if case .job(let template) = schedule.work { job = template.job(for: slot, of: schedule.name) }
+        let parameters: [PostgresValue] = [
+            .text(schedule.name), .timestamp(slot.instant), clock, .optional(job) { .text($0.id) },
+            .optional(job) { .text(OwedJob($0).text) },
+        ]
+        return try await pool.transaction { transaction in
             transaction.post(Self.lock, [.text(schedule.name)])
-            let inserted = try await transaction.execute(
-                Self.insert, [.text(schedule.name), .timestamp(slot.instant)])
+            let inserted = try await transaction.execute(Self.insert, parameters)
             guard inserted.affectedRows == 1 else { return nil }
-            return try await ConfirmationRun.request(date: slot.date, in: transaction)
+            if let job { return .job(job) }
+            return .run(try await ConfirmationRun.request(date: slot.date, in: transaction))
         }
+    }
+
+    /// Deletes all but the newest rows of a schedule. They cannot fire again: later ones are there.
+    ///
+    /// - Parameter kept: how many stay, beside those whose jobs are owed.
+    func forget(_ schedule: Schedule, beyond kept: Int) async throws {
+        _ = try await pool.query(Self.forget, [.text(schedule.name), .int8(Int64(kept))])
     }
 }

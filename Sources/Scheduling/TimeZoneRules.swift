@@ -39,25 +39,42 @@ package struct TimeZoneRules: Hashable, Sendable {
     }
 
     /// The instant of a wall time, which is counted in seconds since 1970-01-01T00:00:00 on the wall.
-    package func moment(ofWall wall: Int64) -> Moment {
-        let near = changes(in: (wall - 2 * Self.offsetMax)...(wall + 2 * Self.offsetMax))
-        var instants: [Int64] = []
-        var gap: Int64?
-        var before = offset(at: wall - 2 * Self.offsetMax - 1)
-        var start = Int64.min
-        for change in near + [Transition(at: .max, offset: before)] {
-            let instant = wall - Int64(before)
-            if instant >= start, instant < change.at { instants.append(instant) }
-            if change.at < .max, wall >= change.at + Int64(before), wall < change.at + Int64(change.offset) {
-                gap = change.at
+    package func moment(ofWall wall: Int64) -> Moment { walls(wall...wall).moment(ofWall: wall) }
+
+    /// What has to be known of a span of wall times, looked up once for all of them.
+    func walls(_ span: ClosedRange<Int64>) -> Walls {
+        let near = (span.lowerBound - Self.offsetMax)...(span.upperBound + Self.offsetMax)
+        return Walls(before: offset(at: near.lowerBound - 1), changes: changes(in: near))
+    }
+
+    /// The offset before a span of wall times, and the changes that may concern them.
+    struct Walls {
+        fileprivate let before: Int
+        fileprivate let changes: [Transition]
+
+        /// The one offset of all of them; `nil` where a clock is set near enough to matter.
+        var offset: Int? { changes.isEmpty ? before : nil }
+
+        func moment(ofWall wall: Int64) -> Moment {
+            var instants: [Int64] = []
+            var gap: Int64?
+            var (before, start) = (before, Int64.min)
+            func look(until end: Int64) {
+                let instant = wall - Int64(before)
+                if instant >= start, instant < end { instants.append(instant) }
             }
-            (before, start) = (change.offset, change.at)
+            for change in changes {
+                look(until: change.at)
+                if wall >= change.at + Int64(before), wall < change.at + Int64(change.offset) { gap = change.at }
+                (before, start) = (change.offset, change.at)
+            }
+            look(until: .max)
+            if let first = instants.first, let last = instants.last {
+                return first == last ? .once(first) : .twice(first: first, second: last)
+            }
+            guard let gap else { preconditionFailure("a wall time is neither there nor skipped") }
+            return .never(next: gap)
         }
-        if let first = instants.first, let last = instants.last {
-            return first == last ? .once(first) : .twice(first: first, second: last)
-        }
-        guard let gap else { preconditionFailure("a wall time is neither there nor skipped") }
-        return .never(next: gap)
     }
 
     /// The changes of the offset within `range`, in order.

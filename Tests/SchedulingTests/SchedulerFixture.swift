@@ -13,6 +13,8 @@ import TestSupport
 final class SchedulerFixture {
     let pool: PostgresPool
     let queue: JobQueue
+    /// PostgreSQL's clock, where a test sets it.
+    var time: EpochMilliseconds?
     private let connection: RedisClient
 
     static func run(_ body: @Loop (SchedulerFixture) async throws -> Void) async throws {
@@ -54,8 +56,21 @@ final class SchedulerFixture {
         await pool.close()
     }
 
-    func scheduler(_ schedules: Schedule...) throws -> Scheduler {
-        try Scheduler(schedules: schedules, pool: pool, queue: queue)
+    func scheduler(_ schedules: Schedule..., queue: JobQueue? = nil) -> Scheduler {
+        Scheduler(schedules: schedules, pool: pool, queue: queue ?? self.queue, testClock: testClock)
+    }
+
+    var book: SlotBook { SlotBook(pool: pool, testClock: testClock) }
+
+    private var testClock: (@Loop () -> EpochMilliseconds)? {
+        guard time != nil else { return nil }
+        return { [self] in time ?? Loop.wallClock }
+    }
+
+    /// A queue like the fixture's whose Redis does not answer.
+    func queueThatIsAway() -> JobQueue {
+        JobQueue(
+            connection: RedisClient(connection.configuration, purpose: "away"), configuration: queue.configuration)
     }
 
     func stopConnection() { connection.close() }
@@ -82,5 +97,35 @@ final class SchedulerFixture {
         try await pool.query(
             PostgresStatement("test_runs", "SELECT business_date FROM batch_runs ORDER BY business_date")
         ).map { try $0.date(0).description }
+    }
+
+    /// Jobs that owed rows stand for.
+    func owedCount() async throws -> Int64 {
+        try await pool.query(
+            PostgresStatement("test_owed_jobs", "SELECT count(*) FROM schedule_runs WHERE owed_job IS NOT NULL"))[0]
+            .int(0)
+    }
+
+    /// The jobs that wait in the shard of a key, the next one first.
+    func readyIDs(of shardKey: String = "test") async throws -> [String] {
+        let shard = queue.configuration.shard(of: shardKey)
+        let ids =
+            try await connection.command([
+                "LRANGE", "\(queue.configuration.prefix):{\(shard)}:batches:ready", "0", "-1",
+            ]).array ?? []
+        return ids.compactMap(\.string).filter { $0.hasPrefix(shardKey + ".") }
+    }
+
+    /// Runs whatever waits in queue `batches`, as a worker whose jobs all succeed; answers the jobs in the order of their runs.
+    @discardableResult
+    func completeAll() async throws -> [String] {
+        var ids: [String] = []
+        for shard in 0..<queue.configuration.shardCount {
+            while let batch = try await queue.lease(.batches, shard: shard, max: 500, mayTakeAlone: true).batch {
+                ids += batch.jobs.map(\.id)
+                _ = try await queue.complete(batch.jobs)
+            }
+        }
+        return ids
     }
 }

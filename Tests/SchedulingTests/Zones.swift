@@ -1,4 +1,5 @@
 import Core
+import JobQueue
 import Scheduling
 
 /// Zones with every kind of change: none, both hemispheres, half hours, at midnight, in Ramadan, a name that moves, offsets
@@ -20,9 +21,22 @@ func instant(_ text: String) -> EpochMilliseconds {
 
 func schedule(
     _ cron: String, _ zone: String = "UTC", gap: Schedule.Gap = .next, overlap: Schedule.Overlap = .first,
-    missed: Schedule.Missed = .once, name: String = "test"
+    missed: Schedule.Missed = .once, name: String = "test",
+    work: ScheduledWork = .batch("commission-confirmation")
 ) throws -> Schedule {
     Schedule(
-        name: name, cron: try CronExpression(cron), zoneName: zone, zone: try TimeZoneRules.system(zone),
-        batch: "commission-confirmation", gap: gap, overlap: overlap, missed: missed)
+        name: name, .cron(try CronExpression(cron)), zoneName: zone, zone: try TimeZoneRules.system(zone), work: work,
+        gap: gap, overlap: overlap, missed: missed)
+}
+
+/// An interval with a job of queue `batches`.
+func schedule(
+    every text: String, anchor: String = "1970-01-01T00:00:00Z", missed: Schedule.Missed = .all, missedMax: Int = 100,
+    name: String = "test", job: JobTemplate? = nil
+) throws -> Schedule {
+    Schedule(
+        name: name, .every(try SlotInterval(text, anchor: instant(anchor))), zoneName: "UTC",
+        zone: try TimeZoneRules.system("UTC"),
+        work: .job(job ?? JobTemplate(queue: .batches, kind: "test.v1", shardKey: name)), missed: missed,
+        missedMax: missedMax)
 }
