@@ -110,6 +110,10 @@ let package = Package(
             "tributary-bench", path: "ops/bench/tributary-bench",
             uses: ["Webhooks", "HTTPClient", "JobQueue", "Redis", "Postgres", "Fleet", "Crypto", "EventLoop", "Core"]),
 
+        // A process for tests of the queue to kill; no part of an installation.
+        executable(
+            "queue-test-worker", path: "Tests/QueueTestWorker", uses: ["JobQueue", "Redis", "EventLoop", "Core"]),
+
         // Tests: pure, wire, fleet.
         .target(
             name: "TestSupport", dependencies: ["EventLoop", "Core", "CLinux"], path: "Tests/TestSupport",

@@ -66,7 +66,7 @@ struct BrokenQueueTests {
         let before = try #require(try await fixture.lease())
         _ = try await fixture.connection.command(["FLUSHALL"])
         _ = try await fixture.queue.enqueue(.test("a"))
-        return (before.lease.fence, try #require(try await fixture.lease()).lease.fence)
+        return (before.jobs[0].fence, try #require(try await fixture.lease()).jobs[0].fence)
     }
 
     @Loop @Test func withTheFenceARowKnowsTheLaterLeaseAfterALoss() async throws {
@@ -90,11 +90,11 @@ struct BrokenQueueTests {
         for suffix in ["leases", "expiries"] { _ = try await fixture.connection.command(["DEL", fixture.key(suffix)]) }
         _ = try await fixture.connection.command(["RPUSH", fixture.key("ready"), "a"])
         _ = try await fixture.connection.command([
-            "HSET", fixture.key("meta"), "fence", .integer(first.lease.fence - 1),
+            "HSET", fixture.key("meta"), "fence", .integer(first.jobs[0].fence - 1),
         ])
         let second = try await fixture.another()
         let batch = try #require(try await second.lease())
-        #expect(batch.lease.fence == first.lease.fence && batch.lease.token != first.lease.token)
+        #expect(batch.jobs[0].fence == first.jobs[0].fence && batch.jobs[0].lease.token != first.jobs[0].lease.token)
         let stale = try await fixture.queue.complete(first.jobs).stale
         let state = try await fixture.queue.find("a", in: .webhooks)?.state
         let settlement = try await second.queue.complete(batch.jobs)

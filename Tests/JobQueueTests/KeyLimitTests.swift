@@ -28,7 +28,8 @@ struct KeyLimitTests {
     }
 
     /// Fairness: a tenant with 1,000 jobs before it delays another one's by its places, not by its backlog.
-    @Loop @Test func aBacklogDelaysNoOtherKey() async throws {
+    @Loop @Test("known failure 15: a backlog of one key delays no other")
+    func aBacklogDelaysNoOtherKey() async throws {
         let fixture = try await QueueFixture.make()
         _ = try await fixture.queue.enqueue((0..<1000).map { .test("a-\($0)", limit: KeyLimit("a", places: 4)) })
         _ = try await fixture.queue.enqueue((0..<100).map { .test("b-\($0)", limit: KeyLimit("b", places: 2)) })

@@ -22,7 +22,8 @@ struct LostReplyTests {
         return (proxy, JobQueue(connection: connection, configuration: fixture.configuration))
     }
 
-    @Loop @Test func anEnqueueWhoseReplyWasLostMayBeRepeated() async throws {
+    @Loop @Test("known failure 13: an enqueue whose reply was lost may be repeated")
+    func anEnqueueWhoseReplyWasLostMayBeRepeated() async throws {
         let fixture = try await QueueFixture.make()
         let (proxy, queue) = try await throughProxy(fixture)
         proxy.towardsClient = .drop
@@ -38,7 +39,8 @@ struct LostReplyTests {
         proxy.close()
     }
 
-    @Loop @Test func anAcknowledgementWhoseReplyWasLostIsRepeatedAndDoneOnce() async throws {
+    @Loop @Test("known failure 13: an acknowledgement whose reply was lost is repeated and done once")
+    func anAcknowledgementWhoseReplyWasLostIsRepeatedAndDoneOnce() async throws {
         let fixture = try await QueueFixture.make()
         let (proxy, queue) = try await throughProxy(fixture)
         _ = try await fixture.queue.enqueue(.test("a"))

@@ -1,4 +1,6 @@
+import EventLoop
 import Redis
+import TestSupport
 
 @testable import JobQueue
 
@@ -49,8 +51,10 @@ extension QueueFixture {
         _ = try await connection.command(["HSET", key("meta", name), "check", 1])
     }
 
-    func forgetAll() async throws {
-        let keys = try await strings("KEYS", .string("\(configuration.prefix):*"))
-        if !keys.isEmpty { _ = try await connection.command(["DEL"] + keys.map { .string($0) }) }
+    /// Starts Redis again, and waits until this connection has noticed it.
+    func restart() async throws {
+        let run = connection.serverRunID
+        try await redis.restart()
+        try await eventually { connection.isReady && connection.serverRunID != run }
     }
 }

@@ -63,7 +63,8 @@ struct ReapTests {
     }
 
     /// A job that kills every worker which runs it, within a batch of 100: the 99 others succeed.
-    @Loop @Test func aPoisonJobTakesNoneOfItsBatchWithIt() async throws {
+    @Loop @Test("known failure 17: a poison job in a batch of 100 takes none of its neighbours with it")
+    func aPoisonJobTakesNoneOfItsBatchWithIt() async throws {
         let fixture = try await QueueFixture.make { $0.lease = .milliseconds(250) }
         var quarantined: [String] = []
         fixture.queue.onQuarantine = { quarantined += $0.map(\.id) }

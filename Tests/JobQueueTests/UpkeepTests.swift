@@ -10,24 +10,6 @@ import Testing
 struct UpkeepTests {
     init() { Loop.startThread() }
 
-    @Loop @Test func aHundredThousandDueJobsArePromotedInCappedSteps() async throws {
-        let fixture = try await QueueFixture.make()
-        let jobs = (0..<100_000).map { NewJob.test("job-\($0)", delay: .milliseconds(1)) }
-        _ = try await fixture.queue.enqueue(jobs)
-        var ready = 0
-        var steps = 0
-        while ready < 100_000 {
-            let answer = try await fixture.queue.tick(.webhooks, shard: 0)
-            #expect(answer.readyLeft - ready <= 200)
-            ready = answer.readyLeft
-            steps += 1
-            if ready < 100_000 { #expect(answer.nextCheck == .zero) }
-            try #require(steps < 2000)
-        }
-        #expect(steps >= 500)
-        #expect(try await fixture.queue.tick(.webhooks, shard: 0).nextCheck == nil)
-    }
-
     @Loop @Test func dueTimesDecideTheOrder() async throws {
         let fixture = try await QueueFixture.make()
         _ = try await fixture.queue.enqueue([
@@ -50,7 +32,8 @@ struct UpkeepTests {
         #expect((.seconds(14)...(.seconds(15))).contains(leased))
     }
 
-    @Loop @Test func fullMemoryRefusesProducersOnlyAndTheQueueDrains() async throws {
+    @Loop @Test("known failure 6: full memory refuses producers by name, and the queue drains")
+    func fullMemoryRefusesProducersOnlyAndTheQueueDrains() async throws {
         let redis = try await PrivateRedis.start(options: ["--maxmemory", "20mb"])
         defer { redis.stop() }
         let fixture = try await QueueFixture.make(on: redis)
@@ -162,7 +145,8 @@ struct UpkeepTests {
     }
 
     /// A record of a newer release is put off for a worker of that release, and fails nothing.
-    @Loop @Test func anUnreadableRecordIsPutOffAndItsBatchGoesOn() async throws {
+    @Loop @Test("known failure 16: a record of a newer release is put off unchanged, and its batch goes on")
+    func anUnreadableRecordIsPutOffAndItsBatchGoesOn() async throws {
         let fixture = try await QueueFixture.make()
         _ = try await fixture.queue.enqueue(NewJob.tests(2))
         let record = try #require(

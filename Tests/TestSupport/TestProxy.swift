@@ -33,6 +33,8 @@ package final class TestProxy {
     package private(set) var acceptedCount = 0
     /// Bytes passed on so far, of all connections.
     package private(set) var bytesPassed: [Direction: Int] = [:]
+    /// Told of each piece that passed.
+    package var onPassed: ((Direction, ArraySlice<UInt8>) -> Void)?
     package var openConnectionCount: Int { connections.count }
 
     let serverPort: Int
@@ -115,8 +117,10 @@ package final class TestProxy {
         min(count, cutAfter[direction] ?? count, pieceBytesMax ?? count)
     }
 
-    func passed(_ direction: Direction, _ count: Int) {
+    func passed(_ direction: Direction, _ bytes: ArraySlice<UInt8>) {
+        let count = bytes.count
         bytesPassed[direction, default: 0] += count
+        onPassed?(direction, bytes)
         guard let left = cutAfter[direction] else { return }
         cutAfter[direction] = left - count
         guard left <= count else { return }

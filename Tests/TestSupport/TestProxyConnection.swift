@@ -124,7 +124,7 @@ final class TestProxyConnection {
             }
             pipes[direction]?.pieces[0].bytes = piece.bytes.dropFirst(count)
             if count == piece.bytes.count { pipes[direction]?.pieces.removeFirst() }
-            proxy.passed(direction, count)
+            proxy.passed(direction, piece.bytes.prefix(count))
             if proxy.pieceBytesMax != nil, isOpen {
                 // The next piece in a later turn, so that the receiver really sees it alone.
                 flushLater(.milliseconds(1))
