@@ -13,7 +13,7 @@ package enum Inspector {
     static let commands: [Command] =
         SetupCommands.all + PartnerCommands.all + AccessCommands.all + OrderCommands.all + MoneyCommands.all
         + QueueCommands.all + [LimitsCommand.command] + JobCommands.all + DeadLetterCommands.all
-        + QuarantineCommands.all + [CheckCommand.command] + WorkCommands.all + FleetCommands.all
+        + QueueLimitPage.commands + QuarantineCommands.all + [CheckCommand.command] + WorkCommands.all + FleetCommands.all
         + [Completion.command]
 
     /// Runs the command that `words` name.

@@ -5,14 +5,16 @@ import JobQueue
 /// `limits`: what bounds the queues and the keys of their jobs, and how far each is used.
 enum LimitsCommand {
     static let command = Command(
-        "limits", .queues, "Shows the limits in force: lengths, what is kept, and keys with jobs held back.",
+        "limits", .queues,
+        "Shows the limits in force: lengths, what is kept, queues as a whole, and keys with jobs held back.",
         options: [
             QueueCommands.queueOption,
             .value("scan", "NUMBER", "jobs to look at for keys, of each queue, 1 to 1,000,000; 5,000 by default"),
         ], examples: ["limits", "limits --queue webhooks --json"],
         details: """
             Lengths and kept jobs are those of the configuration that this program reads (TRIBUTARY_QUEUE_LENGTH_MAX, \
-            TRIBUTARY_KEEP_COMPLETED). A key stands in its jobs: shown are those of jobs that were looked at.
+            TRIBUTARY_KEEP_COMPLETED). A queue as a whole is limited by `tributary limits set` or by a worker's \
+            TRIBUTARY_QUEUE_LIMITS. A key stands in its jobs: shown are those of jobs that were looked at.
             """
     ) { session, arguments in
         let queue = try await session.queue()
@@ -20,7 +22,8 @@ enum LimitsCommand {
         let scan = try arguments.integer("scan", or: 5000, in: 1...1_000_000)
         var usages: [Usage] = []
         for name in names {
-            var usage = Usage(name: name, stats: try await queue.stats(name).sum)
+            var usage = Usage(
+                name: name, stats: try await queue.stats(name).sum, limit: try await queue.limit(of: name))
             // Whether any job has a key, only the jobs know.
             if usage.length > 0 { try await usage.look(queue, scan: scan) }
             usages.append(usage)
@@ -40,6 +43,8 @@ enum LimitsCommand {
     private struct Usage {
         let name: QueueName
         let stats: QueueStats.Counts
+        /// Of the queue as a whole.
+        let limit: QueueLimitUse?
         var keys: [String: Key] = [:]
         /// Whether some of its jobs were not looked at.
         var isCut = false
@@ -88,6 +93,7 @@ enum LimitsCommand {
         }
         var page = Page()
         page.add(table)
+        page.add(QueueLimitPage.page(usages.compactMap { usage in usage.limit.map { (usage.name, usage.stats, $0) } }))
         page.add(keys(usages))
         for usage in usages where usage.isCut {
             page.add("\(usage.name.rawValue) has more jobs than were looked at for keys: --scan looks at more.")
@@ -125,6 +131,7 @@ enum LimitsCommand {
             "kept": JSON(integer: usage.stats.kept),
             "keptMax": retention.map { JSON(integer: $0.count) } ?? .null,
             "keptForMs": retention.map { JSON(integer: $0.age.milliseconds) } ?? .null,
+            "limit": usage.limit.map(QueueLimitPage.json) ?? .null,
             "heldBack": JSON(integer: usage.stats.heldBack), "keysComplete": .bool(!usage.isCut),
             "keys": .array(
                 usage.sorted.map { name, key in

@@ -44,4 +44,22 @@ struct LimitsCommandTests {
             #expect(cut.out.contains("webhooks has more jobs than were looked at"))
         }
     }
+
+    @Loop @Test func aQueueAsAWholeIsLimitedAndLetGo() async throws {
+        try await InspectorFixture.run(isMigrated: false) { tributary in
+            let set = try await tributary("limits", "set", "webhooks", "5+600/m*10", "--json").json["limit"]
+            #expect(set?["places"] == 5 && set?["startIntervalUs"] == 100_000)
+            let limit = QueueLimit(places: 5, rate: KeyLimit.Rate(600, per: .seconds(60), burst: 10))
+            #expect(try await tributary.queue.limit(of: .webhooks)?.limit == limit.asKept)
+            let shown = try await tributary("limits", "--json").json["queues"]
+            #expect(shown?[3]?["limit"]?["burst"] == 10 && shown?[3]?["limit"]?["processes"] == [])
+            #expect(shown?[0]?["limit"] == .null)
+            let page = try await tributary("limits")
+            #expect(page.out.contains("webhooks       0        5           100 ms     10"))
+            #expect(try await tributary("limits", "set", "webhooks", "many").status == .usage)
+            #expect(try await tributary("limits", "set", "webhook", "5").status == .usage)
+            _ = try await tributary("limits", "lift", "webhooks")
+            #expect(try await tributary.queue.limit(of: .webhooks) == nil)
+        }
+    }
 }
