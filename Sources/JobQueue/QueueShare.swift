@@ -107,15 +107,26 @@ struct QueueShare {
 
     /// - Parameters:
     ///   - got: jobs that the lease brought.
-    ///   - inDoubt: whether Redis may have leased them although no answer came.
-    mutating func end(_ grant: Grant, got: Int, inDoubt: Bool, now: Int64) {
+    ///   - inDoubt: jobs that Redis may have leased although no answer came.
+    mutating func end(_ grant: Grant, got: Int, inDoubt: Int, now: Int64) {
         underWay -= grant.count
         doubts.removeAll { $0.until <= now }
-        if inDoubt, isLimited {
-            doubts.append((grant.count, now + leaseMilliseconds))
-        } else if grant.answer == answerNumber, answer.starts != nil {
-            unusedStarts += max(0, grant.count - got)
+        if inDoubt > 0, isLimited { doubts.append((inDoubt, now + leaseMilliseconds)) }
+        if grant.answer == answerNumber, answer.starts != nil {
+            unusedStarts += max(0, grant.count - got - inDoubt)
         }
+    }
+
+    /// Whether nobody has heard of this process for long.
+    func isSilent(now: Int64) -> Bool {
+        isLimited && !isAsking && now - (answeredAt ?? .min / 2) >= leaseMilliseconds / 4
+    }
+
+    /// Somebody says that places may be free. True when that was waited for.
+    mutating func recall(now: Int64) -> Bool {
+        guard isLimited, now >= startsAt, askAgainAt > now else { return false }
+        askAgainAt = 0
+        return true
     }
 
     /// What to tell the script.

@@ -17,7 +17,8 @@ final class QueueShares {
     private var shares: [QueueShare]
     private var timers: [LoopTimer?]
     private var observers: [@Loop () -> Void] = []
-    private var isLimited = false
+    /// Whether any queue is known to have limits.
+    private(set) var isLimited = false
 
     /// Places and starts are kept for so long after the last use, since work often goes on at once.
     private static let pauseMilliseconds: Int64 = 10
@@ -44,8 +45,11 @@ final class QueueShares {
         noteLimits()
         if isNew { return tell() }
         // Somebody has to find those that are gone, and to say that time passes.
-        if isLimited { ask(queue) }
+        if isLimited, shares[queue.ordinal].isSilent(now: Loop.monotonicMilliseconds) { ask(queue) }
     }
+
+    /// Takes in that places may have become free. True when they may be asked for.
+    func recall(_ queue: QueueName) -> Bool { shares[queue.ordinal].recall(now: Loop.monotonicMilliseconds) }
 
     /// Whether up to `wanted` jobs of the queue may be leased; asks the script where that is not known.
     func allow(_ queue: QueueName, wanted: Int) -> QueueShare.Allowance {
@@ -68,7 +72,7 @@ final class QueueShares {
     func begin(_ queue: QueueName, _ count: Int) -> QueueShare.Grant { shares[queue.ordinal].begin(count) }
 
     /// It was answered.
-    func end(_ queue: QueueName, _ grant: QueueShare.Grant, got: Int, inDoubt: Bool) {
+    func end(_ queue: QueueName, _ grant: QueueShare.Grant, got: Int, inDoubt: Int) {
         shares[queue.ordinal].end(grant, got: got, inDoubt: inDoubt, now: Loop.monotonicMilliseconds)
         if isLimited { rearm(queue) }
     }

@@ -21,21 +21,21 @@ struct GlanceTests {
     }
 
     @Loop @Test func aLookNamesTheShardsWhereSomethingIsToBeDone() async throws {
-        let fixture = try await QueueFixture.make { $0.lease = .milliseconds(400) }
+        let fixture = try await QueueFixture.make { $0.lease = .seconds(2) }
         #expect(try await glance(fixture) == .rests(nextCheck: nil))
         _ = try await fixture.queue.enqueue(.test("late", delay: .seconds(60)))
         #expect(
             (Duration.seconds(50)...Duration.seconds(60)).contains(
                 try #require(wait(try await glance(fixture)))))
-        _ = try await fixture.queue.enqueue(.test("soon", delay: .milliseconds(30)))
-        #expect(try #require(wait(try await glance(fixture))) <= .milliseconds(30))
+        _ = try await fixture.queue.enqueue(.test("soon", delay: .milliseconds(300)))
+        #expect(try #require(wait(try await glance(fixture))) <= .milliseconds(300))
         try await eventually { try await needsTick(glance(fixture)) }
         // A lease that is young needs no breath, one that nobody looks at for a tenth of a lease does.
         try await fixture.abandon(try await fixture.lease())
-        #expect(try #require(wait(try await glance(fixture))) <= .milliseconds(400))
+        #expect(try #require(wait(try await glance(fixture))) <= .seconds(2))
         let asked = Loop.monotonicMilliseconds
         try await eventually { try await needsTick(glance(fixture)) }
-        #expect(Loop.monotonicMilliseconds - asked < 300)
+        #expect(Loop.monotonicMilliseconds - asked < 1000)
         // Reaped: a suspect waits.
         try await fixture.tickUntil { $0.suspectsLeft == 1 }
         #expect(try await needsTick(glance(fixture)))

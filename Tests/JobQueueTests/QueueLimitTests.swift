@@ -237,6 +237,22 @@ struct QueueLimitTests {
         #expect(Double(used.count) >= 0.7 * Double(span) / Double(interval))
     }
 
+    /// What has passed since starts were granted is others' already: only the rest can be given back.
+    @Loop @Test func startsThatComeBackLateCountForLess() async throws {
+        let interval = Int64(40_000)
+        let fixture = try await limited(
+            QueueLimit(rate: KeyLimit.Rate(1, per: .microseconds(interval), burst: 5)))
+        let first = try await share(fixture, "a", wanted: 5, starts: 5)
+        #expect(first.starts == 5)
+        // One of them is used, and others start when three more could.
+        let began = Loop.monotonicMilliseconds
+        try await eventually { Loop.monotonicMilliseconds - began > 3 * interval / 1000 + 10 }
+        let other = try await share(fixture, "b", wanted: 1, starts: 1)
+        #expect(other.starts == 1)
+        let last = try await share(fixture, "a", wanted: 9, starts: 9, back: 4, of: first)
+        #expect(last.starts >= 1 && Int64(1 + last.starts - 5) * interval <= last.time - other.time)
+    }
+
     @Loop @Test func anIdleLimitWritesNothing() async throws {
         let redis = try await PrivateRedis.start()
         defer { redis.stop() }

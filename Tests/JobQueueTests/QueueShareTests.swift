@@ -39,10 +39,10 @@ struct QueueShareTests {
         #expect(share.allow(100, held: 0, runID: "run", now: 1) == .free(10))
         let grant = share.begin(6)
         #expect(share.allow(100, held: 0, runID: "run", now: 1) == .free(4))
-        share.end(grant, got: 5, inDoubt: false, now: 2)
+        share.end(grant, got: 5, inDoubt: 0, now: 2)
         #expect(share.allow(100, held: 5, runID: "run", now: 2) == .free(5))
         let lost = share.begin(5)
-        share.end(lost, got: 0, inDoubt: true, now: 3)
+        share.end(lost, got: 0, inDoubt: 5, now: 3)
         #expect(share.allow(100, held: 5, runID: "run", now: 4) == .ask)
         #expect(share.allow(100, held: 3, runID: "run", now: 4) == .free(2))
         let question = share.question(held: 3, now: 4)
@@ -68,12 +68,31 @@ struct QueueShareTests {
         #expect(share.allow(1, held: 0, runID: "run", now: 1060) == .ask)
     }
 
+    @Test func whoIsCalledAsksAtOnce() {
+        var share = limited(places: 0)
+        #expect(share.allow(1, held: 0, runID: "run", now: 10) == .wait(until: 1000))
+        let isCalled = share.recall(now: 10)
+        #expect(isCalled && share.allow(1, held: 0, runID: "run", now: 10) == .ask)
+        let again = share.recall(now: 10)
+        #expect(!again)
+        // A rate is not quicker for a call.
+        var early = limited(starts: 0, wait: 500_000)
+        let isEarly = early.recall(now: 10)
+        #expect(!isEarly)
+    }
+
+    @Test func whoeverKnowsOfALimitIsHeardOfFromTimeToTime() {
+        let share = limited(places: 3)
+        #expect(!share.isSilent(now: 749) && share.isSilent(now: 750))
+        #expect(!QueueShare(leaseMilliseconds: 3000).isSilent(now: 9000))
+    }
+
     @Test func startsAreUsedUpAndWhatIsLeftGoesBack() {
         var share = limited(starts: 5)
         #expect(share.allow(100, held: 900, runID: "run", now: 1) == .free(5))
         let grant = share.begin(5)
         #expect(share.allow(100, held: 0, runID: "run", now: 1) == .ask)
-        share.end(grant, got: 2, inDoubt: false, now: 2)
+        share.end(grant, got: 2, inDoubt: 0, now: 2)
         let question = share.question(held: 2, now: 2)
         #expect(
             question
@@ -82,7 +101,7 @@ struct QueueShareTests {
         let old = share.begin(0)
         share.take(
             QueueShare.Answer(starts: 1, stamp: "9"), askedAt: 2, now: 3, held: 2, runID: "run")
-        share.end(old, got: 0, inDoubt: false, now: 3)
+        share.end(old, got: 0, inDoubt: 0, now: 3)
         let next = share.question(held: 2, now: 3)
         #expect(next.back == 1)
     }
