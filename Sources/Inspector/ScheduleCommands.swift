@@ -44,6 +44,7 @@ enum ScheduleCommands {
                     description(
                         of: schedule,
                         [
+                            ("runs", schedule.work.json),
                             ("lastSlot", view.last.map { .string($0.rfc3339) } ?? .null),
                             ("pausedSince", view.pausedSince.map { .string($0.rfc3339) } ?? .null),
                             ("owedJobs", JSON(integer: view.owed)), ("next", members(next)),
@@ -236,6 +237,14 @@ extension ScheduledWork {
         switch self {
         case .batch(let name): "batch \(name)"
         case .job(let template): "a job \(template.kind) in queue \(template.queue.rawValue)"
+        }
+    }
+
+    /// The same for programs.
+    var json: JSON {
+        switch self {
+        case .batch(let name): ["batch": .string(name)]
+        case .job(let template): ["queue": .string(template.queue.rawValue), "kind": .string(template.kind)]
         }
     }
 }

@@ -1,4 +1,5 @@
 package import Core
+import EventLoop
 import Redis
 import Telemetry
 
@@ -28,12 +29,19 @@ extension JobQueue {
             throw .invalid("a slot's job can have no unique key, no batch and no delay")
         }
         let shard = configuration.shard(of: job.shardKey)
-        let answer = try await context.run(
-            QueueScript.enqueueSlot, keys: context.keys.withSlots(of: job.queue, shard: shard),
-            [
-                .string(schedule), .integer(slot.rawValue), job.uses.options(of: job.queue), .string(job.id), "0",
-                .bytes(JobRecord.body(of: job)),
-            ])
+        let arguments: [RedisArgument] = [
+            .string(schedule), .integer(slot.rawValue), job.uses.options(of: job.queue), .string(job.id), "0",
+            .bytes(JobRecord.body(of: job)),
+        ]
+        // Whoever asks takes this for the end of its promise.
+        let way = context.way(isAcknowledged: true)
+        let result = await withCheckedContinuation { continuation in
+            way.send(
+                QueueScript.enqueueSlot, keys: context.keys.withSlots(of: job.queue, shard: shard),
+                arguments: arguments
+            ) { continuation.resume(returning: $0) }
+        }
+        let answer = try result.mapError { QueueError($0) }.get()
         guard let code = answer.bytes?.first, answer.bytes?.count == 1 else {
             throw .unexpected(QueueScript.enqueueSlot)
         }

@@ -47,6 +47,7 @@ struct ScheduleCommandTests {
             let json = try await tributary("schedules", "--json", changing: folder).json["schedules"]?[1]
             #expect(json?["every"] == "6h" && json?["anchor"] == "2026-01-01T03:00:00.000Z")
             #expect(json?["lastSlot"] == .null && json?["owedJobs"] == 0)
+            #expect(json?["runs"] == ["queue": "notifications", "kind": "report.v1"])
             // To look on begins nothing.
             #expect(try await tributary.text("SELECT count(*)::text FROM schedule_runs") == "0")
             let slots = try await tributary(

@@ -138,7 +138,7 @@ class Run:
         schedules.mkdir()
         (schedules / "tick.json").write_text(json.dumps(SCHEDULE))
         fleet.environment["TRIBUTARY_SCHEDULES"] = str(schedules)
-        self.refused(fleet)
+        self.refused(fleet, schedules)
         right, fast = Scheduler(fleet, "scheduler-1"), Scheduler(fleet, "scheduler-2", fleet.folder / "clock")
         right.start()
         fast.start()
@@ -146,8 +146,18 @@ class Run:
         self.say(f"{right.kills} and {fast.kills} kills")
         self.count(fleet, right, fast)
 
-    def refused(self, fleet):
-        """A start with a clock that is five minutes fast."""
+    def refused(self, fleet, schedules):
+        """Starts with a file that cannot be used, and with a clock that is five minutes fast."""
+        wrong = schedules / "wrong.json"
+        wrong.write_text(json.dumps({**SCHEDULE, "every": "1w", "job": {"queue": "mail", "kind": "a.v1"}}))
+        scheduler = Scheduler(fleet, "wrong")
+        fleet.start("wrong", [str(fleet.binaries / "tributary-scheduler")])
+        code = fleet.processes.pop("wrong").wait(30)
+        wrong.unlink()
+        said = [problem for problem in ("wrong.json: every: '1w' is no interval",
+                                        "wrong.json: job.queue: one of clicks") if problem in scheduler.text()]
+        self.check("a file that cannot be used is refused, with all its problems", code == REFUSED and len(said) == 2,
+                   f"exit code {code}, {said}")
         scheduler = Scheduler(fleet, "refused", fleet.folder / "refused-clock")
         scheduler.set_clock(FAST_SECONDS)
         fleet.start("refused", [*scheduler.prefix(), str(fleet.binaries / "tributary-scheduler")])
