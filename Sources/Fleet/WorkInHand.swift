@@ -28,30 +28,30 @@ final class WorkInHand {
     /// Notes a batch and starts its task; returns when the task has ended or the lease was taken away.
     func run(_ batch: LeaseBatch, _ body: @escaping @Loop () async -> Void) async {
         let entry = Entry(batch.jobs)
-        entries[batch.lease] = entry
+        for lease in batch.leases { entries[lease] = entry }
         jobCount += batch.jobs.count
         let task = Task { @Loop in await body() }
         entry.task = task
         await task.value
-        remove(batch.lease)
+        for lease in batch.leases { remove(lease) }
     }
 
     /// Claims the right to say what became of these jobs; what is left of them when the lease has not been taken away. To be
     /// called right before they are settled, since afterwards a stop does not give them back.
     func claim(_ jobs: [LeasedJob]) -> [LeasedJob] {
-        guard let lease = jobs.first?.lease, let entry = entries[lease] else { return [] }
-        let claimed = jobs.filter { entry.unsettled.remove($0.id) != nil }
+        let claimed = jobs.filter { entries[$0.lease]?.unsettled.remove($0.id) != nil }
         jobCount -= claimed.count
         return claimed
     }
 
-    /// The lease is another's now: cancels the work and forgets it. The number of its jobs; 0 when it is not in hand.
+    /// The lease is another's now: cancels the work and forgets the lease's jobs; what is left of the batch is still to be
+    /// settled. The number of the lease's jobs; 0 when it is not in hand.
     func abandon(_ lease: Lease) -> Int {
         guard let entry = entries[lease] else { return 0 }
-        let count = entry.unsettled.count
+        let before = jobCount
         entry.task?.cancel()
         remove(lease)
-        return count
+        return before - jobCount
     }
 
     /// Notes the task of a job that has one of its own.
@@ -76,7 +76,9 @@ final class WorkInHand {
 
     /// Takes away all jobs that have no verdict yet.
     func takeAll() -> [LeasedJob] {
-        let jobs = entries.values.flatMap { entry in entry.jobs.filter { entry.unsettled.contains($0.id) } }
+        let jobs = entries.flatMap { lease, entry in
+            entry.jobs.filter { $0.lease == lease && entry.unsettled.contains($0.id) }
+        }
         for lease in entries.keys { remove(lease) }
         return jobs
     }
@@ -89,7 +91,11 @@ final class WorkInHand {
 
     private func remove(_ lease: Lease) {
         guard let entry = entries.removeValue(forKey: lease) else { return }
-        jobCount -= entry.unsettled.count
+        if !entry.unsettled.isEmpty {
+            let left = entry.jobs.filter { $0.lease == lease && entry.unsettled.contains($0.id) }
+            for job in left { entry.unsettled.remove(job.id) }
+            jobCount -= left.count
+        }
         guard entries.isEmpty else { return }
         let waiting = whenEmpty
         whenEmpty = []

@@ -17,11 +17,44 @@ package struct Lease: Hashable, Sendable {
     }
 }
 
-/// What one lease call brought: jobs that live and end together as far as time goes, and one by one otherwise.
+/// What a worker works on at once: the jobs of one lease, or of one lease in each of several shards. No id comes twice.
 package struct LeaseBatch: Sendable {
-    package let lease: Lease
+    /// At least one; that of a suspect stands alone.
+    package let leases: [Lease]
     /// At least one.
     package let jobs: [LeasedJob]
+    /// The first of them.
+    package var lease: Lease { leases[0] }
+
+    package init(lease: Lease, jobs: [LeasedJob]) {
+        leases = [lease]
+        self.jobs = jobs
+    }
+
+    /// Those batches as one, and those that cannot be in it, since an id of theirs is in it already: ids are unique in a
+    /// queue and shard only.
+    static func merging(_ batches: [LeaseBatch]) -> (merged: LeaseBatch?, others: [LeaseBatch]) {
+        guard batches.count > 1 else { return (batches.first, []) }
+        var leases: [Lease] = []
+        var jobs: [LeasedJob] = []
+        var ids: Set<String> = []
+        var others: [LeaseBatch] = []
+        for batch in batches {
+            if batch.jobs.contains(where: { ids.contains($0.id) }) {
+                others.append(batch)
+                continue
+            }
+            ids.formUnion(batch.jobs.lazy.map(\.id))
+            leases += batch.leases
+            jobs += batch.jobs
+        }
+        return (LeaseBatch(leases: leases, jobs: jobs), others)
+    }
+
+    private init(leases: [Lease], jobs: [LeasedJob]) {
+        self.leases = leases
+        self.jobs = jobs
+    }
 }
 
 /// The answer to a lease call.

@@ -3,7 +3,10 @@ package import EventLoop
 package import Redis
 import Telemetry
 
-/// What a worker pulls from: batches of one queue, from whichever shard has some.
+/// What a worker pulls from: batches of one queue, from whichever shards have some.
+///
+/// A batch is of one shard where that has enough, and else of all in which something is ready, so that the work of many
+/// shards does not fall into as many small batches.
 ///
 /// Nothing polls. Where work may be is known from markers (a blocking pop over all shards), from the answers of leases,
 /// and from timers set to the very next due time or expiry; every third of a lease one command looks at all shards, which
@@ -26,6 +29,10 @@ package final class LeaseSource {
     private var isStarted = false
     private var isQuiet = false
     private var looksOnTheirWay = 0
+    private var isGlancing = false
+    private var glancedAtMilliseconds: Int64 = 0
+    /// When a lease brought something at last.
+    private var broughtAtMilliseconds: Int64 = 0
     private var failures = 0
     private var resumesAtMilliseconds: Int64 = 0
     private var checkTimer: (timer: LoopTimer, atMilliseconds: Int64)?
@@ -103,6 +110,11 @@ package final class LeaseSource {
 
     // MARK: Leasing
 
+    /// How long after work the next is expected soon: then a marker is no reason to lease from its shard alone.
+    var busyMilliseconds: Int64 = 50
+    /// How old a glance may be at most while there is work, and at least before the next one.
+    private static let glanceAges: ClosedRange<Int64> = 4...20
+
     private func pump() {
         guard isStarted, !isQuiet else { return }
         let now = Loop.monotonicMilliseconds
@@ -111,32 +123,68 @@ package final class LeaseSource {
             let isIdle = queue.held.jobCount == 0 && leasesOnTheirWay == 0
             // Suspects wait: finish what is held, then take one.
             if board.hasSuspects, !isIdle { return armCheck() }
-            guard let shard = board.takeNext(now: now) else { break }
-            lease(shard, mayTakeAlone: board.hasSuspects)
+            let max = waiters.lazy.map(\.max).min() ?? 1
+            let group = board.takeGroup(max: max)
+            if group.isEmpty { break }
+            lease(group, max: max, mayTakeAlone: board.hasSuspects)
         }
         armCheck()
+        guard !waiters.isEmpty else { return }
+        let hasNothingToTry = leasesOnTheirWay == 0 && !board.hasWork
+        // Markers are popped only by a source that has nothing to do: under steady load a shard that once ran empty would
+        // wait until all others are empty too.
+        if isBusy(now),
+            glanceIsOlder(than: hasNothingToTry ? Self.glanceAges.lowerBound : Self.glanceAges.upperBound, now)
+        {
+            startGlance()
+        }
         // A marker is popped only for somebody who waits and has nothing else to try.
-        if !waiters.isEmpty, leasesOnTheirWay == 0, !board.hasWork { listener?.listen() }
+        if hasNothingToTry, !isGlancing { listener?.listen() }
     }
 
-    private func lease(_ shard: Int, mayTakeAlone: Bool) {
+    private func isBusy(_ now: Int64) -> Bool { now - broughtAtMilliseconds < busyMilliseconds }
+
+    private func glanceIsOlder(than age: Int64, _ now: Int64) -> Bool {
+        !isGlancing && now - glancedAtMilliseconds >= age
+    }
+
+    /// Leases for one who waits: from one shard all, from several to each its share.
+    private func lease(_ shards: [Int], max: Int, mayTakeAlone: Bool) {
         leasesOnTheirWay += 1
         isTakingAlone = mayTakeAlone
-        let max = waiters.lazy.map(\.max).min() ?? 1
+        let share = Swift.max(1, max / shards.count)
         Task {
-            do throws(QueueError) {
-                let answer = try await queue.lease(name, shard: shard, max: max, mayTakeAlone: mayTakeAlone)
-                failures = 0
-                board.note(answer, shard: shard, now: Loop.monotonicMilliseconds)
-                if let batch = answer.batch { deliver(batch) }
-            } catch {
-                board.heat(shard)
-                backOff(error)
+            // The calls go out in one turn.
+            let others = shards.dropFirst().map { shard in
+                Task { @Loop in await self.ask(shard, max: share, mayTakeAlone: mayTakeAlone) }
             }
+            var batches: [LeaseBatch] = []
+            if let batch = await ask(shards[0], max: share, mayTakeAlone: mayTakeAlone) { batches.append(batch) }
+            for other in others { if let batch = await other.value { batches.append(batch) } }
+            let (batch, left) = LeaseBatch.merging(batches)
+            if let batch {
+                broughtAtMilliseconds = Loop.monotonicMilliseconds
+                deliver(batch)
+            }
+            for batch in left { deliver(batch) }
             leasesOnTheirWay -= 1
             isTakingAlone = false
             pump()
             endStopIfDone()
+        }
+    }
+
+    /// `nil` when nothing was there, or Redis did not answer.
+    private func ask(_ shard: Int, max: Int, mayTakeAlone: Bool) async -> LeaseBatch? {
+        do throws(QueueError) {
+            let answer = try await queue.lease(name, shard: shard, max: max, mayTakeAlone: mayTakeAlone)
+            failures = 0
+            board.note(answer, shard: shard, now: Loop.monotonicMilliseconds)
+            return answer.batch
+        } catch {
+            board.heat(shard)
+            backOff(error)
+            return nil
         }
     }
 
@@ -145,7 +193,7 @@ package final class LeaseSource {
             waiters.removeFirst().continuation.resume(returning: batch)
             return
         }
-        // Quieted while the lease was on its way.
+        // Quieted while the lease was on its way, or what could not be in one batch with the rest.
         Task {
             do throws(QueueError) {
                 _ = try await queue.giveBack(batch.jobs)
@@ -178,6 +226,9 @@ package final class LeaseSource {
             return
         }
         board.heat(shard)
+        let now = Loop.monotonicMilliseconds
+        // Where there was work a moment ago, there is more elsewhere: one batch of all of it.
+        if isBusy(now), glanceIsOlder(than: Self.glanceAges.lowerBound, now) { return startGlance() }
         pump()
     }
 
@@ -223,16 +274,20 @@ package final class LeaseSource {
         }
     }
 
-    /// One command over all shards, and a look at each that it names.
+    /// One command over all shards. Where something is to be done, somebody who waits leases, which does it too; else it is
+    /// looked at by itself.
     private func startGlance() {
+        isGlancing = true
+        glancedAtMilliseconds = Loop.monotonicMilliseconds
         looksOnTheirWay += 1
         Task {
             do throws(QueueError) {
                 let glance = try await queue.glance([name])[0]
                 let now = Loop.monotonicMilliseconds
+                let leases = !waiters.isEmpty && !board.hasSuspects
                 for (shard, state) in glance.shards.enumerated() {
                     switch state {
-                    case .needsTick: startLook(shard)
+                    case .needsTick: if leases { board.heat(shard) } else { startLook(shard) }
                     case .rests(let nextCheck): board.note(nextCheck: nextCheck, shard: shard, now: now)
                     }
                 }
@@ -240,6 +295,7 @@ package final class LeaseSource {
                 board.heatAll()
                 backOff(error)
             }
+            isGlancing = false
             looksOnTheirWay -= 1
             pump()
             endStopIfDone()

@@ -8,15 +8,9 @@ struct ShardBoard {
         /// Suspects wait for a worker that holds nothing.
         var hasSuspects = false
         var checkAtMilliseconds: Int64?
-        /// When it was last taken by ``takeNext(now:)``.
-        var askedAtMilliseconds: Int64 = 0
+        /// As the last answer said.
+        var readyLeft = 0
     }
-
-    /// How long a shard goes unasked at most while others have work.
-    ///
-    /// Markers are popped only by a source that has nothing to do: under steady load a shard that once ran empty would
-    /// otherwise wait until all others are empty too.
-    static let unaskedMillisecondsMax: Int64 = 20
 
     private var shards: [Shard]
     private var next = 0
@@ -28,7 +22,7 @@ struct ShardBoard {
 
     var suspectShards: [Int] { shards.indices.filter { shards[$0].hasSuspects } }
 
-    /// Whether ``takeNext(now:)`` would find a shard.
+    /// Whether ``takeGroup(max:)`` would find a shard.
     var hasWork: Bool { hasSuspects || shards.contains { $0.isHot } }
 
     /// On the loop's monotonic clock; `nil` when nothing is scheduled or leased anywhere.
@@ -38,31 +32,32 @@ struct ShardBoard {
 
     mutating func heatAll() { for shard in shards.indices { shards[shard].isHot = true } }
 
-    /// The shard to ask next, in turn so that none starves; while suspects wait only those with some. `nil` when none is
-    /// worth it. It is cold from here until its answer is noted.
-    ///
-    /// - Parameter now: of the loop's monotonic clock.
-    mutating func takeNext(now: Int64) -> Int? {
-        guard hasWork else { return nil }
-        for step in 0..<shards.count {
+    /// The shards to lease from at once, in turn so that none starves: all in which something may be ready, up to `max`. One
+    /// that has `max` jobs stands alone, and so does, while suspects wait, one with some. Empty when none is worth it. Each
+    /// is cold from here until its answer is noted.
+    mutating func takeGroup(max: Int) -> [Int] {
+        var group: [Int] = []
+        var firstLeftOut: Int?
+        for step in 0..<shards.count where group.count < max {
             let shard = (next + step) % shards.count
-            guard isWorthAsking(shards[shard], now: now) else { continue }
-            next = (shard + 1) % shards.count
+            guard hasSuspects ? shards[shard].hasSuspects : shards[shard].isHot else { continue }
+            let standsAlone = hasSuspects || shards[shard].readyLeft >= max
+            if standsAlone, !group.isEmpty {
+                firstLeftOut = firstLeftOut ?? shard
+                continue
+            }
             shards[shard].isHot = false
-            shards[shard].askedAtMilliseconds = now
-            return shard
+            group.append(shard)
+            if standsAlone { break }
         }
-        return nil
-    }
-
-    private func isWorthAsking(_ shard: Shard, now: Int64) -> Bool {
-        if hasSuspects { return shard.hasSuspects }
-        return shard.isHot || now - shard.askedAtMilliseconds >= Self.unaskedMillisecondsMax
+        if let last = group.last { next = firstLeftOut ?? (last + 1) % shards.count }
+        return group
     }
 
     /// Takes in what a script said of a shard.
     mutating func note(_ answer: LeaseAnswer, shard: Int, now: Int64) {
         shards[shard].isHot = answer.readyLeft > 0 && !answer.isPaused
+        shards[shard].readyLeft = answer.readyLeft
         let hasSuspects = answer.suspectsLeft > 0 && !answer.isPaused
         suspectCount += (hasSuspects ? 1 : 0) - (shards[shard].hasSuspects ? 1 : 0)
         shards[shard].hasSuspects = hasSuspects

@@ -73,4 +73,20 @@ struct LostEndsTests {
             #expect(revived.isEmpty)
         }
     }
+
+    /// What `tributary cancel` does: the row of a job that waits, then the job.
+    @Loop @Test func whatAnOperatorCancelledStaysEnded() async throws {
+        try await BooksFixture.run { fixture in
+            let priced = try await fixture.book.record([created("a"), confirmed("a")]).owedPricings
+            let owed = try #require(priced.first)
+            _ = try await fixture.queue.enqueue(NewJob.pricing(owed))
+            let job = try #require(try await fixture.queue.find(NewJob.pricing(owed).id, in: .commissions))
+            try await OwedRows(pool: fixture.pool).record(
+                [JobEnd(job, reason: OwedRows.deletionMark + "kim: its job was cancelled")])
+            #expect(try await fixture.queue.cancel(job.id, in: .commissions) == .cancelled)
+            #expect(try await LostEnds(pool: fixture.pool, queue: fixture.queue).owe().isEmpty)
+            let found = try await OwedWork(pool: fixture.pool, queue: fixture.queue).enqueueDue(olderThan: .zero).found
+            #expect(found.isEmpty)
+        }
+    }
 }

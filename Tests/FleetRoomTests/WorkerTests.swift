@@ -202,6 +202,27 @@ import Testing
         await worker.stop()
     }
 
+    /// One lease of a batch of two shards goes to another worker: its jobs are not ours to settle, the others are given back.
+    @Loop @Test func ofABatchOfSeveralLeasesOnlyTheLostOneIsForgotten() async throws {
+        let queue = FakeQueue()
+        let began = Gate()
+        let worker = worker(
+            queue,
+            ClosureHandler { batch in
+                began.open()
+                try await Gate().waitUnlessCancelled()
+                return batch.map { _ in .completed() }
+            })
+        let (batch, others) = LeaseBatch.merging([FakeJob.batch(1, ["a", "b"]), FakeJob.batch(2, ["c"])])
+        #expect(others.isEmpty)
+        queue.offer(try #require(batch))
+        await began.wait()
+        queue.onLeaseLost?(FakeJob.lease(1))
+        try await eventually { queue.verdict("c") == "give back" }
+        #expect(queue.verdict("a") == nil && queue.verdict("b") == nil)
+        await worker.stop()
+    }
+
     @Loop @Test func aJobOfAnUnknownKindIsParked() async throws {
         let queue = FakeQueue()
         let handled = Held<[String]>([])

@@ -82,6 +82,49 @@ struct LeaseSourceTests {
         await source.stop()
     }
 
+    /// A key of each shard.
+    private func keys(_ fixture: QueueFixture) -> [String] {
+        var keys: [Int: String] = [:]
+        var number = 0
+        while keys.count < fixture.configuration.shardCount {
+            keys[fixture.configuration.shard(of: "key-\(number)")] = "key-\(number)"
+            number += 1
+        }
+        return keys.sorted { $0.key < $1.key }.map(\.value)
+    }
+
+    @Loop @Test func theWorkOfManyShardsIsOneBatch() async throws {
+        let fixture = try await QueueFixture.make { $0.shardCount = 16 }
+        _ = try await fixture.queue.enqueue(keys(fixture).map { .test("job-\($0)", shardKey: $0) })
+        let source = try await source(fixture)
+        source.busyMilliseconds = 60_000
+        let batch = try #require(await source.next(max: 100))
+        #expect(batch.jobs.count == 16 && Set(batch.leases.map(\.shard)).count == 16)
+        // While there is work, new work in any shard is found by one look.
+        _ = try await fixture.queue.enqueue(keys(fixture).map { .test("next-\($0)", shardKey: $0) })
+        let next = try #require(await source.next(max: 100))
+        #expect(next.jobs.count == 16)
+        #expect(try await fixture.queue.complete(batch.jobs + next.jobs) == Settlement())
+        #expect(fixture.queue.heldJobCount == 0)
+        await source.stop()
+    }
+
+    /// An id is one of its queue and shard; who works on a batch may know its jobs by their ids all the same.
+    @Loop @Test func jobsOfOneIDInTwoShardsComeOneAfterTheOther() async throws {
+        let fixture = try await QueueFixture.make { $0.shardCount = 2 }
+        _ = try await fixture.queue.enqueue(keys(fixture).map { .test("twin", shardKey: $0) })
+        let source = try await source(fixture)
+        var shards: Set<Int> = []
+        for _ in 0..<2 {
+            let batch = try #require(await source.next(max: 10))
+            #expect(batch.jobs.map(\.id) == ["twin"] && batch.jobs[0].attempt == 1)
+            shards.insert(batch.lease.shard)
+            _ = try await fixture.queue.complete(batch.jobs)
+        }
+        #expect(shards.count == 2)
+        await source.stop()
+    }
+
     @Loop @Test func theJobsOfADeadWorkerAreTakenOverAndRunAlone() async throws {
         let fixture = try await QueueFixture.make { $0.lease = .milliseconds(150) }
         _ = try await fixture.queue.enqueue(NewJob.tests(5))

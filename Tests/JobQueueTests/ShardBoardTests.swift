@@ -9,52 +9,47 @@ struct ShardBoardTests {
         LeaseAnswer(batch: nil, isPaused: isPaused, nextCheck: next, readyLeft: ready, suspectsLeft: suspects)
     }
 
-    @Test func hotShardsAreAskedInTurnAndEachOnce() {
+    @Test func allHotShardsAreAskedAtOnceUpToTheRoomThereIs() {
         var board = ShardBoard(shardCount: 3)
         board.heatAll()
-        #expect(
-            [board.takeNext(now: 0), board.takeNext(now: 0), board.takeNext(now: 0), board.takeNext(now: 0)] == [
-                0, 1, 2, nil,
-            ])
+        #expect(board.takeGroup(max: 2) == [0, 1])
         board.heat(0)
-        board.heat(2)
-        #expect([board.takeNext(now: 0), board.takeNext(now: 0), board.takeNext(now: 0)] == [0, 2, nil])
+        #expect(board.takeGroup(max: 2) == [2, 0] && board.takeGroup(max: 2).isEmpty && !board.hasWork)
+    }
+
+    /// Every shard has its turn, however much others have: also one that fills a batch alone, and those beside it.
+    @Test func whoFillsABatchStandsAloneInTurn() {
+        var board = ShardBoard(shardCount: 4)
+        for shard in [0, 1, 3] { board.heat(shard) }
+        board.note(answer(ready: 10), shard: 2, now: 0)
+        #expect(board.takeGroup(max: 10) == [0, 1, 3])
+        for shard in [0, 1, 3] { board.note(answer(ready: 9), shard: shard, now: 0) }
+        #expect(board.takeGroup(max: 10) == [2])
+        board.note(answer(ready: 10), shard: 2, now: 0)
+        #expect(board.takeGroup(max: 10) == [3, 0, 1] && board.takeGroup(max: 10) == [2])
+        board.note(answer(ready: 9), shard: 2, now: 0)
+        board.heat(0)
+        #expect(board.takeGroup(max: 10) == [0, 2])
     }
 
     @Test func anAnswerWithReadyJobsKeepsAShardHotUnlessItIsPaused() {
         var board = ShardBoard(shardCount: 2)
         board.note(answer(ready: 5), shard: 1, now: 0)
-        #expect(board.takeNext(now: 0) == 1)
+        #expect(board.takeGroup(max: 9) == [1])
         board.note(answer(ready: 5, isPaused: true), shard: 1, now: 0)
-        #expect(board.takeNext(now: 0) == nil && !board.hasWork)
+        #expect(board.takeGroup(max: 9).isEmpty && !board.hasWork)
     }
 
-    @Test func suspectsComeBeforeEverythingElse() {
+    @Test func suspectsComeBeforeEverythingElseAndByThemselves() {
         var board = ShardBoard(shardCount: 3)
         board.heatAll()
+        board.note(answer(suspects: 1), shard: 1, now: 0)
         board.note(answer(suspects: 1), shard: 2, now: 0)
         #expect(board.hasSuspects)
-        #expect([board.takeNext(now: 0), board.takeNext(now: 0)] == [2, 2])
+        #expect([board.takeGroup(max: 9), board.takeGroup(max: 9)] == [[1], [2]])
+        board.note(answer(), shard: 1, now: 0)
         board.note(answer(), shard: 2, now: 0)
-        #expect([board.takeNext(now: 0), board.takeNext(now: 0), board.takeNext(now: 0)] == [0, 1, nil])
-    }
-
-    /// Markers are popped by idle sources only: under steady load a shard that once ran empty must not wait for the others
-    /// to run empty too.
-    @Test func aColdShardIsAskedFromTimeToTimeWhileOthersAreHot() {
-        var board = ShardBoard(shardCount: 2)
-        let later = ShardBoard.unaskedMillisecondsMax
-        board.heat(0)
-        #expect(board.takeNext(now: later - 1) == 0)
-        board.note(answer(ready: 5), shard: 0, now: later - 1)
-        #expect(board.takeNext(now: later) == 1)
-        board.note(answer(), shard: 1, now: later)
-        #expect(board.takeNext(now: later) == 0)
-        board.note(answer(ready: 5), shard: 0, now: later)
-        #expect(board.takeNext(now: 2 * later - 1) == 0)
-        board.note(answer(), shard: 0, now: 2 * later - 1)
-        // Nothing is hot: a marker will tell.
-        #expect(board.takeNext(now: 9 * later) == nil && !board.hasWork)
+        #expect(board.takeGroup(max: 9) == [0])
     }
 
     @Test func theEarliestCheckIsOfferedOnce() {
