@@ -18,6 +18,8 @@ package final class Console {
     private let sink: @Loop (Stream, [UInt8]) async throws -> Void
     /// Whether the command line forbids colours.
     package var isColourless = false
+    /// Whether these are the process's own streams, and not a test's memory.
+    private var isOwnTerminal = false
 
     /// - Parameters:
     ///   - columns: of each stream that is a terminal.
@@ -36,6 +38,9 @@ package final class Console {
 
     /// Whether somebody sees progress while it is made.
     var showsProgress: Bool { columns[.errors] != nil && environment["TERM"] != "dumb" }
+
+    /// Whether answers go to a terminal that can be drawn on.
+    var isScreen: Bool { isOwnTerminal && columns[.out] != nil && environment["TERM", default: "dumb"] != "dumb" }
 
     /// Colours are shown on terminals only, and not when `NO_COLOR` (no-color.org) is set to anything.
     func showsColours(on stream: Stream) -> Bool {
@@ -73,9 +78,11 @@ extension Console {
         }
         var environment: [String: String] = [:]
         for name in ["NO_COLOR", "TERM"] { environment[name] = getenv(name).map { String(cString: $0) } }
-        return Console(columns: columns, environment: environment) { stream, bytes in
+        let console = Console(columns: columns, environment: environment) { stream, bytes in
             try await DescriptorWriter(stream.rawValue).write(bytes)
         }
+        console.isOwnTerminal = true
+        return console
     }
 
     private static func terminalColumns(_ stream: Stream) -> Int {

@@ -114,5 +114,11 @@ final class Interrupt {
     private(set) var came = false
     private var watch: SignalWatch?
 
-    init() { watch = SignalWatch(signal: SIGINT) { [weak self] in self?.came = true } }
+    /// - Parameter onCome: told of it, for who waits meanwhile.
+    init(_ onCome: @escaping @Loop () -> Void = {}) {
+        watch = SignalWatch(signal: SIGINT) { [weak self] in
+            self?.came = true
+            onCome()
+        }
+    }
 }

@@ -12,8 +12,10 @@ package enum Inspector {
     /// Every command, in the order of `--help`.
     static let commands: [Command] =
         SetupCommands.all + PartnerCommands.all + AccessCommands.all + OrderCommands.all + MoneyCommands.all
-        + QueueCommands.all + [LimitsCommand.command] + JobCommands.all + DeadLetterCommands.all
-        + QueueLimitPage.commands + QuarantineCommands.all + [CheckCommand.command] + WorkCommands.all + FleetCommands.all
+        + QueueCommands.all + [WatchCommand.command, LimitsCommand.command, TailCommand.command] + JobCommands.all
+        + DeadLetterCommands.all
+        + QueueLimitPage.commands + QuarantineCommands.all + [CheckCommand.command] + WorkCommands.all
+        + FleetCommands.all
         + [Completion.command]
 
     /// Runs the command that `words` name.

@@ -18,6 +18,7 @@ final class Session {
     private var loaded: FleetConfiguration?
     private var openPool: PostgresPool?
     private var openRedis: RedisClient?
+    private var openWaits: [RedisClient] = []
 
     init(console: Console, wantsJSON: Bool, load: @escaping () throws -> FleetConfiguration) {
         self.console = console
@@ -64,6 +65,21 @@ final class Session {
         return connection
     }
 
+    /// Where jobs are, in words: the server and the prefix.
+    func place() throws -> String {
+        let configuration = try configuration()
+        return "\(configuration.redis), \(configuration.queue.prefix)"
+    }
+
+    /// Another way to Redis, for a command that blocks it.
+    func waitingRedis() async throws -> RedisClient {
+        let connection = RedisClient(try configuration().redis, purpose: "inspector-tail")
+        openWaits.append(connection)
+        connection.start()
+        try await connection.waitUntilReady(within: Self.patience)
+        return connection
+    }
+
     func queue() async throws -> JobQueue {
         JobQueue(connection: try await redis(), configuration: try configuration().queue)
     }
@@ -89,6 +105,7 @@ final class Session {
 
     func close() async {
         openRedis?.close()
+        for connection in openWaits { connection.close() }
         await openPool?.close()
     }
 }

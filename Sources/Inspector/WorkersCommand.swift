@@ -23,8 +23,9 @@ enum WorkersCommand {
         let hands = try await WorkersInHand.read(queue, scan: scan)
         let now = Loop.wallClock
         do {
-            let reply = try await session.redis().command(["CLIENT", "LIST", "TYPE", "normal"])
-            return WorkersLook(WorkerPresence.read(reply.string ?? ""), hands, now: now)
+            let replies = try await session.redis().commandToAll(["CLIENT", "LIST", "TYPE", "normal"])
+            let text = replies.compactMap(\.string).joined(separator: "\n")
+            return WorkersLook(WorkerPresence.read(text), hands, now: now)
         } catch let error as RedisError where !error.isUnreachableStore {
             // A managed Redis may refuse it: the leases tell of those who work all the same.
             return WorkersLook(nil, hands, now: now, refusal: error.message)
@@ -85,6 +86,11 @@ struct WorkersLook {
     func state(of process: Process) -> State { process.state(isPresenceKnown: isPresenceKnown) }
 
     func count(_ state: State) -> Int { processes.count { self.state(of: $0) == state } }
+
+    /// Whether somebody works on a queue; true as well where Redis does not tell who is connected.
+    func hasWorker(of queue: QueueName) -> Bool {
+        !isPresenceKnown || processes.contains { $0.presence?.queues.contains(queue) == true }
+    }
 
     var answer: Answer {
         Answer(

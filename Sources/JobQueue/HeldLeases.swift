@@ -11,6 +11,7 @@ final class HeldLeases {
         /// Cancelled jobs that were taken away: what is said of them comes too late.
         var taken: Set<String> = []
         var jobCount: Int
+        let leasedAtMilliseconds: Int64
         /// When Redis last gave it a whole lease, at the latest.
         var renewedAtMilliseconds: Int64
     }
@@ -31,7 +32,8 @@ final class HeldLeases {
     init(context: QueueContext) { self.context = context }
 
     func add(_ lease: Lease, jobCount: Int) {
-        leases[lease] = Held(jobCount: jobCount, renewedAtMilliseconds: Loop.monotonicMilliseconds)
+        let now = Loop.monotonicMilliseconds
+        leases[lease] = Held(jobCount: jobCount, leasedAtMilliseconds: now, renewedAtMilliseconds: now)
         self.jobCount += jobCount
         if lease.isAlone { aloneCount += 1 }
         if timer == nil { arm(after: .milliseconds(context.leaseMilliseconds / 3)) }
@@ -47,6 +49,11 @@ final class HeldLeases {
             leases[lease] = nil
             if lease.isAlone { aloneCount -= 1 }
         }
+    }
+
+    /// How long it is held; `nil` for one that is not.
+    func age(of lease: Lease) -> Duration? {
+        leases[lease].map { .milliseconds(Loop.monotonicMilliseconds - $0.leasedAtMilliseconds) }
     }
 
     /// Jobs of one queue. O(leases)

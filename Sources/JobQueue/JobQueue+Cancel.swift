@@ -23,8 +23,10 @@ extension JobQueue {
             guard let letter = text.first else { continue }
             guard let state = JobState(letter: letter) else { throw .unexpected(QueueScript.cancel) }
             switch state {
-            case .scheduled: return .cancelled
-            case .live: return try await markLease(of: id, queue, shard: shard) ? .requested : .cancelled
+            case .live where try await markLease(of: id, queue, shard: shard): return .requested
+            case .scheduled, .live:
+                await tell(.cancelled, id, queue, shard: shard)
+                return .cancelled
             case .ready, .leased, .completed, .dead, .quarantined, .cancelled, .expired: return .ended(state)
             }
         }

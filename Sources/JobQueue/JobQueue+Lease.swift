@@ -30,6 +30,7 @@ extension JobQueue {
         if state == "leased" {
             let lease = Lease(queue: queue, shard: shard, fence: fence, token: token, isAlone: alone == 1)
             batch = try take(lease, ids: ids, records: records, expired: Set(expired.compactMap(\.string)))
+            if context.feed.isTailed, let batch { context.feed.noteLeased(batch, at: now) }
         }
         return LeaseAnswer(
             batch: batch, isPaused: state == "paused", nextCheck: LeaseAnswer.wait(until: check, now: now),
@@ -114,6 +115,7 @@ extension JobQueue {
                 ])
         }
         context.metrics.quarantined[queue.ordinal].add(jobs.count)
+        if context.feed.isTailed { context.feed.noteQuarantined(jobs, at: time) }
         onQuarantine?(jobs)
     }
 }

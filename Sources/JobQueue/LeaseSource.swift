@@ -49,6 +49,7 @@ package final class LeaseSource {
             connection: wakeConnection, keys: queue.context.keys, shardCount: queue.configuration.shardCount,
             queue: name,
             onWake: { [weak self] in self?.wake($0) },
+            onCall: { [weak self] in self?.queue.context.feed.look() },
             onLoss: { [weak self] in
                 // Whatever happened meanwhile, no marker tells.
                 self?.board.heatAll()
@@ -61,6 +62,7 @@ package final class LeaseSource {
         guard !isStarted else { return }
         isStarted = true
         board.heatAll()
+        queue.context.feed.look()
         // The release that follows arms the timer.
         queue.settles.observeChecks { [weak self] settled, shard, wait in
             guard let self, settled == name else { return }
@@ -269,6 +271,7 @@ package final class LeaseSource {
         // Some jitter, so that the workers of a fleet do not look in step.
         lookTimer = LoopTimer(after: .milliseconds(Int64(third * Double.random(in: 0.9...1)))) { [weak self] in
             guard let self, !isQuiet else { return }
+            queue.context.feed.lookIfActive()
             startGlance()
             armLook()
         }

@@ -12,10 +12,9 @@ final class QueueContext {
     let metrics = QueueMetrics.shared
     let log = Log(component: "queue")
     let workerName: String
+    private(set) lazy var feed = JobFeed(context: self)
     /// What is run instead of the scripts of these names: only in tests, and in processes with faults.
     var replacements: [String: RedisScript] = [:]
-    /// False once Redis Cluster has refused a look over several shards.
-    var glancesSpanShards = true
 
     private let replicated: ReplicatedEnqueues?
     private var nextReplicated = 0

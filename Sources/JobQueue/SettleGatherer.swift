@@ -105,6 +105,7 @@ final class SettleGatherer {
     private func entry(for job: LeasedJob, _ verdict: JobVerdict, of call: SettleCall) -> SettleEntry {
         var entry = SettleEntry(call: call, id: job.id, lease: job.lease, digest: job.digest, ending: .complete)
         entry.hasBelongings = job.hasBelongings
+        if context.feed.isTailed { (entry.kind, entry.run) = (job.kind, job.attempt) }
         switch verdict {
         case .complete(let followUps):
             guard !context.configuration.faults.contains(.dropFollowUps) else { break }
@@ -228,13 +229,20 @@ final class SettleGatherer {
         let cancelledIDs = Set(cancelled.compactMap(\.string))
         var counts = Array(repeating: 0, count: QueueMetrics.Verdict.allCases.count)
         var farFollowUps: [NewJob] = []
+        context.feed.noteActivity()
         for (index, entry) in request.entries.enumerated() {
             if wasRepeated { entry.call.settlement.wasRepeated = true }
             if staleEntries.contains(index) {
                 entry.call.settlement.stale.append(entry.id)
                 continue
             }
-            if !cancelledIDs.isEmpty, cancelledIDs.contains(entry.id) {
+            let isCancelled = !cancelledIDs.isEmpty && cancelledIDs.contains(entry.id)
+            if context.feed.isTailed {
+                context.feed.noteSettled(
+                    entry, died: diedIDs.contains(entry.id), wasCancelled: isCancelled, at: now,
+                    took: held.age(of: entry.lease))
+            }
+            if isCancelled {
                 counts[QueueMetrics.Verdict.cancel.rawValue] += 1
                 entry.call.settlement.cancelled.append(entry.id)
                 continue

@@ -51,6 +51,9 @@ struct SettleEntry {
     var ending: Ending
     /// Whether the end of the job changes more than its record.
     var hasBelongings = false
+    /// For who tails; empty and 0 while nobody does.
+    var kind = ""
+    var run = 0
     /// Follow-ups that the acknowledgement itself carries.
     var nearFollowUps: [NewJob] = []
     /// Follow-ups of other shards.

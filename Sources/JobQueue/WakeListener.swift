@@ -12,6 +12,7 @@ final class WakeListener {
     private let keys: [RedisArgument]
     private let shardOfKey: [String: Int]
     private let onWake: @Loop (Int) -> Void
+    private let onCall: @Loop () -> Void
     private let onLoss: @Loop () -> Void
     private let log = Log(component: "queue")
     private var failures = 0
@@ -24,30 +25,32 @@ final class WakeListener {
 
     /// - Parameters:
     ///   - onWake: called with the shard of a marker that was popped.
+    ///   - onCall: called when somebody ended the wait early (`CLIENT UNBLOCK`), as one who begins to tail does.
     ///   - onLoss: called when the connection was lost, a marker perhaps with it.
     convenience init(
         connection: RedisClient, keys: QueueKeys, shardCount: Int, queue: QueueName,
-        onWake: @escaping @Loop (Int) -> Void, onLoss: @escaping @Loop () -> Void
+        onWake: @escaping @Loop (Int) -> Void, onCall: @escaping @Loop () -> Void = {},
+        onLoss: @escaping @Loop () -> Void
     ) {
         let wakeLists = (0..<shardCount).map { keys.wake(queue, shard: $0) }
         self.init(
-            connection: connection,
-            shardOfKey: Dictionary(uniqueKeysWithValues: wakeLists.enumerated().map { ($1, $0) }),
-            onWake: onWake, onLoss: onLoss)
+            connection: connection, shardOfKey: Dictionary(uniqueKeysWithValues: wakeLists.enumerated().map { ($1, $0) }),
+            onWake: onWake, onCall: onCall, onLoss: onLoss)
         guard connection.isCluster else { return }
         listeners = wakeLists.enumerated().map { shard, key in
             WakeListener(
                 connection: connection.another(purpose: "\(connection.purpose)-\(shard)"), shardOfKey: [key: shard],
-                onWake: onWake, onLoss: onLoss)
+                onWake: onWake, onCall: onCall, onLoss: onLoss)
         }
     }
 
     private init(
         connection: RedisClient, shardOfKey: [String: Int], onWake: @escaping @Loop (Int) -> Void,
-        onLoss: @escaping @Loop () -> Void
+        onCall: @escaping @Loop () -> Void, onLoss: @escaping @Loop () -> Void
     ) {
         self.connection = connection
         self.onWake = onWake
+        self.onCall = onCall
         self.onLoss = onLoss
         keys = shardOfKey.keys.sorted().map { .string($0) }
         self.shardOfKey = shardOfKey
@@ -74,11 +77,16 @@ final class WakeListener {
     private func pop() async -> Outcome {
         do throws(RedisError) {
             if !connection.isReady { try await connection.waitUntilReady(within: .seconds(Self.blockSeconds)) }
+            let begin = Loop.monotonicMilliseconds
             let answer = try await connection.command(
                 ["BLPOP"] + keys + [.integer(Self.blockSeconds)],
                 replyTimeout: .seconds(Self.blockSeconds) + connection.configuration.replyTimeout)
             failures = 0
-            guard let key = answer[0]?.string, let shard = shardOfKey[key] else { return .nothing }
+            guard let key = answer[0]?.string, let shard = shardOfKey[key] else {
+                // Redis ends its own waits a little late rather than early.
+                if Loop.monotonicMilliseconds - begin < Self.blockSeconds * 1000 - 100 { onCall() }
+                return .nothing
+            }
             return .marker(shard)
         } catch {
             failures += 1

@@ -81,6 +81,15 @@ static const unsigned char enqueue_slot_lua[] = {
 static const unsigned char extend_lua[] = {
 #embed "operations/extend.lua"
 };
+static const unsigned char feed_add_lua[] = {
+#embed "operations/feed_add.lua"
+};
+static const unsigned char feed_look_lua[] = {
+#embed "operations/feed_look.lua"
+};
+static const unsigned char feed_open_lua[] = {
+#embed "operations/feed_open.lua"
+};
 static const unsigned char find_lua[] = {
 #embed "operations/find.lua"
 };
@@ -151,6 +160,9 @@ static const JobQueueScriptFile files[] = {
     {"enqueue_first", enqueue_first_lua, sizeof enqueue_first_lua},
     {"enqueue_slot", enqueue_slot_lua, sizeof enqueue_slot_lua},
     {"extend", extend_lua, sizeof extend_lua},
+    {"feed_add", feed_add_lua, sizeof feed_add_lua},
+    {"feed_look", feed_look_lua, sizeof feed_look_lua},
+    {"feed_open", feed_open_lua, sizeof feed_open_lua},
     {"find", find_lua, sizeof find_lua},
     {"glance", glance_lua, sizeof glance_lua},
     {"lease", lease_lua, sizeof lease_lua},

@@ -71,6 +71,14 @@ final class InspectorFixture {
         await pool.close()
     }
 
+    /// Another way to the same Redis.
+    func client(purpose: String) async throws -> RedisClient {
+        let client = RedisClient(try configuration().redis, purpose: purpose)
+        client.start()
+        try await client.waitUntilReady(within: .seconds(10))
+        return client
+    }
+
     func configuration() throws -> FleetConfiguration {
         try FleetConfiguration(environment: environment, resolve: { $0 })
     }
