@@ -20,7 +20,7 @@ package enum QueueError: Error {
     /// Whether Redis may have carried the call out although no answer came.
     package var mayHaveHappened: Bool {
         switch self {
-        case .unreachable(let error): error.kind == .connectionLost || error.kind == .timeout
+        case .unreachable(let error): error.mayHaveHappened
         case .invalid, .outOfMemory, .failed: false
         }
     }
