@@ -98,6 +98,10 @@ extension Schedule {
 
     /// The slots of several days in order. Of two for one instant the earlier day's is the slot.
     private static func merged(_ days: [[Slot]]) -> [Slot] {
+        let days = days.filter { !$0.isEmpty }.sorted { $0[0] < $1[0] }
+        // Only where clocks are set about midnight does a day reach into the next.
+        let areApart = zip(days, days.dropFirst()).allSatisfy { $0[$0.count - 1].instant < $1[0].instant }
+        if areApart { return Array(days.joined()) }
         var found: [Slot] = []
         for slot in days.joined().sorted() where found.last?.instant != slot.instant { found.append(slot) }
         return found
