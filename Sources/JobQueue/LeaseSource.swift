@@ -3,15 +3,19 @@ package import EventLoop
 package import Redis
 import Telemetry
 
-/// What a worker pulls from: batches of one queue, from whichever shards have some.
+/// What a worker pulls from: batches of one queue, or of several by weight or in strict order, from whichever shards have
+/// some.
 ///
 /// A batch is of one shard where that has enough, and else of all in which something is ready, so that the work of many
-/// shards does not fall into as many small batches.
+/// shards does not fall into as many small batches. It is of one queue always.
 ///
 /// Nothing polls. Where work may be is known from markers (a blocking pop over all shards), from the answers of leases,
 /// and from timers set to the very next due time or expiry; every third of a lease one command looks at all shards, which
 /// writes nothing, and names those where something is to be done. A job that was under an expired lease is taken only when this
 /// process holds nothing else, and then nothing is leased beside it.
+///
+/// What the limits of a queue as a whole do not let it lease stays where it is: the source asks for its part (``QueueShares``),
+/// and waits to be told.
 @Loop
 package final class LeaseSource {
     private struct Waiter {
@@ -19,40 +23,64 @@ package final class LeaseSource {
         let continuation: CheckedContinuation<LeaseBatch?, Never>
     }
 
-    private let queue: JobQueue
-    private let name: QueueName
-    private var board: ShardBoard
-    private var listener: WakeListener?
+    /// One of its queues.
+    struct Lane {
+        let name: QueueName
+        var board: ShardBoard
+        /// Its limits let nothing be leased before that, unless something changes; `nil` when they may.
+        var waitsUntil: Int64?
+
+        var hasWork: Bool { waitsUntil == nil && board.hasWork }
+        var hasSuspects: Bool { waitsUntil == nil && board.hasSuspects }
+    }
+
+    let queue: JobQueue
+    var lanes: [Lane]
+    private var turns: QueueTurns
+    var listener: WakeListener?
     private var waiters: [Waiter] = []
     private var leasesOnTheirWay = 0
     private var isTakingAlone = false
     private var isStarted = false
-    private var isQuiet = false
-    private var looksOnTheirWay = 0
-    private var isGlancing = false
-    private var glancedAtMilliseconds: Int64 = 0
+    private(set) var isQuiet = false
+    var looksOnTheirWay = 0
+    var isGlancing = false
+    var glancedAtMilliseconds: Int64 = 0
+    /// When the last look that was answered was sent: what it said of limits is known since then.
+    var knownAtMilliseconds: Int64?
     /// When a lease brought something at last.
     private var broughtAtMilliseconds: Int64 = 0
     private var failures = 0
-    private var resumesAtMilliseconds: Int64 = 0
-    private var checkTimer: (timer: LoopTimer, atMilliseconds: Int64)?
-    private var lookTimer: LoopTimer?
+    private(set) var resumesAtMilliseconds: Int64 = 0
+    var checkTimer: (timer: LoopTimer, atMilliseconds: Int64)?
+    var lookTimer: LoopTimer?
     private var stopping: CheckedContinuation<Void, Never>?
 
+    /// A source of one queue.
+    ///
     /// - Parameter wakeConnection: a connection that nobody else uses, since the source blocks it; whoever made it
     ///   starts and closes it.
-    package init(queue: JobQueue, name: QueueName, wakeConnection: RedisClient) {
+    package convenience init(queue: JobQueue, name: QueueName, wakeConnection: RedisClient) {
+        self.init(queue: queue, queues: .strict([name]), wakeConnection: wakeConnection)
+    }
+
+    /// A source of several queues, with one connection for the markers of all of them.
+    ///
+    /// - Precondition: the order has no ``QueueOrder/problem``.
+    package init(queue: JobQueue, queues: QueueOrder, wakeConnection: RedisClient) {
+        precondition(queues.problem == nil, queues.problem ?? "")
         self.queue = queue
-        self.name = name
-        board = ShardBoard(shardCount: queue.configuration.shardCount)
+        let shardCount = queue.configuration.shardCount
+        lanes = queues.queues.map { Lane(name: $0, board: ShardBoard(shardCount: shardCount)) }
+        turns = QueueTurns(queues)
         listener = WakeListener(
-            connection: wakeConnection, keys: queue.context.keys, shardCount: queue.configuration.shardCount,
-            queue: name,
+            connection: wakeConnection, keys: queue.context.keys, shardCount: shardCount,
+            queues: queues.queues,
             onWake: { [weak self] in self?.wake($0) },
             onCall: { [weak self] in self?.queue.context.feed.look() },
             onLoss: { [weak self] in
                 // Whatever happened meanwhile, no marker tells.
-                self?.board.heatAll()
+                self?.heatAll()
                 self?.pump()
             })
     }
@@ -61,14 +89,15 @@ package final class LeaseSource {
     package func start() {
         guard !isStarted else { return }
         isStarted = true
-        board.heatAll()
+        heatAll()
         queue.context.feed.look()
         // The release that follows arms the timer.
         queue.settles.observeChecks { [weak self] settled, shard, wait in
-            guard let self, settled == name else { return }
-            board.noteCheck(in: wait, shard: shard, now: Loop.monotonicMilliseconds)
+            guard let self, let index = lanes.firstIndex(where: { $0.name == settled }) else { return }
+            lanes[index].board.noteCheck(in: wait, shard: shard, now: Loop.monotonicMilliseconds)
         }
-        queue.held.observeReleases { [weak self] in self?.pump() }
+        queue.held.observeReleases { [weak self] in self?.limitsMayHaveChanged() }
+        queue.shares.observe { [weak self] in self?.limitsMayHaveChanged() }
         armLook()
         pump()
     }
@@ -89,12 +118,14 @@ package final class LeaseSource {
         let waiting = waiters
         waiters = []
         for waiter in waiting { waiter.continuation.resume(returning: nil) }
+        for lane in lanes { queue.shares.setDemand(0, of: lane.name) }
     }
 
     /// Quiets, waits until nothing is on its way, and ends the timers. What is held stays held: settle it first.
     package func stop() async {
         quiet()
         if isBusy { await withCheckedContinuation { stopping = $0 } }
+        for lane in lanes { queue.shares.leave(lane.name) }
         checkTimer?.timer.cancel()
         lookTimer?.cancel()
         checkTimer = nil
@@ -102,12 +133,21 @@ package final class LeaseSource {
         listener = nil
     }
 
+    var hasWaiters: Bool { !waiters.isEmpty }
+
     private var isBusy: Bool { leasesOnTheirWay > 0 || looksOnTheirWay > 0 }
 
-    private func endStopIfDone() {
+    func endStopIfDone() {
         guard !isBusy else { return }
         stopping?.resume()
         stopping = nil
+    }
+
+    func heatAll() { for index in lanes.indices { lanes[index].board.heatAll() } }
+
+    private func limitsMayHaveChanged() {
+        for index in lanes.indices { lanes[index].waitsUntil = nil }
+        pump()
     }
 
     // MARK: Leasing
@@ -117,53 +157,96 @@ package final class LeaseSource {
     /// How old a glance may be at most while there is work, and at least before the next one.
     private static let glanceAges: ClosedRange<Int64> = 4...20
 
-    private func pump() {
+    func pump() {
         guard isStarted, !isQuiet else { return }
         let now = Loop.monotonicMilliseconds
+        for index in lanes.indices where lanes[index].waitsUntil.map({ $0 <= now }) ?? false {
+            lanes[index].waitsUntil = nil
+        }
+        noteDemand()
         while waiters.count > leasesOnTheirWay, !isTakingAlone, queue.held.aloneCount == 0 {
             if now < resumesAtMilliseconds { return armCheck() }
+            // Nobody leases who does not know of limits.
+            if isUnaware(now) {
+                if !isGlancing { startGlance() }
+                return armCheck()
+            }
             let isIdle = queue.held.jobCount == 0 && leasesOnTheirWay == 0
+            let hasSuspects = lanes.contains { $0.hasSuspects }
             // Suspects wait: finish what is held, then take one.
-            if board.hasSuspects, !isIdle { return armCheck() }
-            let max = waiters.lazy.map(\.max).min() ?? 1
-            let group = board.takeGroup(max: max)
-            if group.isEmpty { break }
-            lease(group, max: max, mayTakeAlone: board.hasSuspects)
+            if hasSuspects, !isIdle { return armCheck() }
+            let turn = turns.next { hasSuspects ? lanes[$0].hasSuspects : lanes[$0].hasWork }
+            guard let index = turn else { break }
+            switch queue.shares.allow(lanes[index].name, wanted: waiters.lazy.map(\.max).min() ?? 1) {
+            case .free(let max):
+                let group = lanes[index].board.takeGroup(max: max)
+                lease(group, of: index, max: max, mayTakeAlone: hasSuspects)
+            case .wait(let until): lanes[index].waitsUntil = until
+            case .ask: lanes[index].waitsUntil = .max
+            }
         }
         armCheck()
-        guard !waiters.isEmpty else { return }
-        let hasNothingToTry = leasesOnTheirWay == 0 && !board.hasWork
-        // Markers are popped only by a source that has nothing to do: under steady load a shard that once ran empty would
-        // wait until all others are empty too.
-        if isBusy(now),
-            glanceIsOlder(than: hasNothingToTry ? Self.glanceAges.lowerBound : Self.glanceAges.upperBound, now)
+        let hasNothingToTry = leasesOnTheirWay == 0 && !lanes.contains { $0.hasWork }
+        // Markers are popped only by a source that has nothing to do: under steady load a shard that once ran empty, or
+        // another queue, would wait until all others are empty too.
+        let isWorking =
+            leasesOnTheirWay > 0
+            && now - broughtAtMilliseconds < queue.configuration.lease.milliseconds / 3
+        let soon = hasNothingToTry && !lanes.contains { $0.waitsUntil != nil }
+        if isWorking || (hasWaiters && isBusy(now)),
+            glanceIsOlder(than: soon ? Self.glanceAges.lowerBound : Self.glanceAges.upperBound, now)
         {
             startGlance()
         }
         // A marker is popped only for somebody who waits and has nothing else to try.
-        if hasNothingToTry, !isGlancing { listener?.listen() }
+        if hasWaiters, hasNothingToTry, !isGlancing { listener?.listen() }
+    }
+
+    private func isUnaware(_ now: Int64) -> Bool {
+        guard let knownAtMilliseconds else { return true }
+        return now - knownAtMilliseconds > Swift.max(2, queue.configuration.lease.milliseconds / 2)
     }
 
     private func isBusy(_ now: Int64) -> Bool { now - broughtAtMilliseconds < busyMilliseconds }
+
+    /// Where there was work a moment ago, there is more elsewhere. True when it looks.
+    func startGlanceWhereBusy() -> Bool {
+        let now = Loop.monotonicMilliseconds
+        guard isBusy(now), glanceIsOlder(than: Self.glanceAges.lowerBound, now) else { return false }
+        startGlance()
+        return true
+    }
 
     private func glanceIsOlder(than age: Int64, _ now: Int64) -> Bool {
         !isGlancing && now - glancedAtMilliseconds >= age
     }
 
+    /// Says what could be leased if there were no limits, where there are some.
+    private func noteDemand() {
+        guard queue.shares.isLimited else { return }
+        let demand = waiters.dropFirst(leasesOnTheirWay).reduce(0) { $0 + $1.max }
+        for lane in lanes { queue.shares.setDemand(lane.board.hasWork ? demand : 0, of: lane.name) }
+    }
+
     /// Leases for one who waits: from one shard all, from several to each its share.
-    private func lease(_ shards: [Int], max: Int, mayTakeAlone: Bool) {
+    private func lease(_ shards: [Int], of index: Int, max: Int, mayTakeAlone: Bool) {
         leasesOnTheirWay += 1
         isTakingAlone = mayTakeAlone
         let share = Swift.max(1, max / shards.count)
+        let name = lanes[index].name
+        let grant = queue.shares.begin(name, share * shards.count)
+        turns.charge(index, max)
         Task {
             // The calls go out in one turn.
             let others = shards.dropFirst().map { shard in
-                Task { @Loop in await self.ask(shard, max: share, mayTakeAlone: mayTakeAlone) }
+                Task { @Loop in await self.ask(index, shard, max: share, mayTakeAlone: mayTakeAlone) }
             }
-            var batches: [LeaseBatch] = []
-            if let batch = await ask(shards[0], max: share, mayTakeAlone: mayTakeAlone) { batches.append(batch) }
-            for other in others { if let batch = await other.value { batches.append(batch) } }
-            let (batch, left) = LeaseBatch.merging(batches)
+            var asked = [await ask(index, shards[0], max: share, mayTakeAlone: mayTakeAlone)]
+            for other in others { asked.append(await other.value) }
+            let got = asked.reduce(0) { $0 + ($1.batch?.jobs.count ?? 0) }
+            queue.shares.end(name, grant, got: got, inDoubt: asked.count { $0.isInDoubt } * share)
+            turns.charge(index, got - max)
+            let (batch, left) = LeaseBatch.merging(asked.compactMap(\.batch))
             if let batch {
                 broughtAtMilliseconds = Loop.monotonicMilliseconds
                 deliver(batch)
@@ -176,17 +259,24 @@ package final class LeaseSource {
         }
     }
 
-    /// `nil` when nothing was there, or Redis did not answer.
-    private func ask(_ shard: Int, max: Int, mayTakeAlone: Bool) async -> LeaseBatch? {
+    private struct Asked {
+        /// `nil` when nothing was there, or Redis did not answer.
+        var batch: LeaseBatch?
+        /// Whether Redis may have leased all the same.
+        var isInDoubt = false
+    }
+
+    private func ask(_ index: Int, _ shard: Int, max: Int, mayTakeAlone: Bool) async -> Asked {
         do throws(QueueError) {
-            let answer = try await queue.lease(name, shard: shard, max: max, mayTakeAlone: mayTakeAlone)
+            let answer = try await queue.lease(
+                lanes[index].name, shard: shard, max: max, mayTakeAlone: mayTakeAlone)
             failures = 0
-            board.note(answer, shard: shard, now: Loop.monotonicMilliseconds)
-            return answer.batch
+            lanes[index].board.note(answer, shard: shard, now: Loop.monotonicMilliseconds)
+            return Asked(batch: answer.batch)
         } catch {
-            board.heat(shard)
-            backOff(error)
-            return nil
+            lanes[index].board.heat(shard)
+            backOff(error, lanes[index].name)
+            return Asked(isInDoubt: error.mayHaveHappened)
         }
     }
 
@@ -206,7 +296,7 @@ package final class LeaseSource {
         }
     }
 
-    private func backOff(_ error: QueueError) {
+    func backOff(_ error: QueueError, _ name: QueueName) {
         // One loss fails many calls at once.
         guard Loop.monotonicMilliseconds >= resumesAtMilliseconds else { return }
         if failures == 0 {
@@ -216,108 +306,5 @@ package final class LeaseSource {
         failures += 1
         let ceiling = min(2000, 25 << min(failures, 7))
         resumesAtMilliseconds = Loop.monotonicMilliseconds + Int64.random(in: 1...Int64(ceiling))
-    }
-
-    // MARK: Looking
-
-    private func wake(_ shard: Int) {
-        guard shard >= 0 else { return pump() }
-        if isQuiet || waiters.isEmpty {
-            // Nobody here wants it: the look puts the marker back for another worker.
-            startLook(shard)
-            return
-        }
-        board.heat(shard)
-        let now = Loop.monotonicMilliseconds
-        // Where there was work a moment ago, there is more elsewhere: one batch of all of it.
-        if isBusy(now), glanceIsOlder(than: Self.glanceAges.lowerBound, now) { return startGlance() }
-        pump()
-    }
-
-    /// One timer for the earliest of what is due in any shard, the end of a back-off, and, while suspects keep this
-    /// process from leasing, a look whether another has taken them.
-    private func armCheck() {
-        let now = Loop.monotonicMilliseconds
-        var at = board.earliestCheck ?? .max
-        if now < resumesAtMilliseconds { at = min(at, resumesAtMilliseconds) }
-        if board.hasSuspects, !waiters.isEmpty {
-            at = min(at, now + Swift.max(10, queue.configuration.lease.milliseconds / 50))
-        }
-        guard at < .max, !isQuiet else { return }
-        if let checkTimer {
-            // One that fires too early only arms the next.
-            if checkTimer.atMilliseconds <= at { return }
-            checkTimer.timer.cancel()
-        }
-        // Two milliseconds at least: a capped step that leaves something due must not become a busy loop.
-        let timer = LoopTimer(after: .milliseconds(Swift.max(2, at - now))) { [weak self] in self?.check() }
-        checkTimer = (timer, at)
-    }
-
-    private func check() {
-        checkTimer = nil
-        let due = board.takeDue(now: Loop.monotonicMilliseconds)
-        if waiters.isEmpty || board.hasSuspects {
-            for shard in Set(due).union(board.suspectShards) { startLook(shard) }
-        } else {
-            for shard in due { board.heat(shard) }
-        }
-        pump()
-    }
-
-    private func armLook() {
-        guard !isQuiet else { return }
-        let third = Double(queue.configuration.lease.milliseconds) / 3
-        // Some jitter, so that the workers of a fleet do not look in step.
-        lookTimer = LoopTimer(after: .milliseconds(Int64(third * Double.random(in: 0.9...1)))) { [weak self] in
-            guard let self, !isQuiet else { return }
-            queue.context.feed.lookIfActive()
-            startGlance()
-            armLook()
-        }
-    }
-
-    /// One command over all shards. Where something is to be done, somebody who waits leases, which does it too; else it is
-    /// looked at by itself.
-    private func startGlance() {
-        isGlancing = true
-        glancedAtMilliseconds = Loop.monotonicMilliseconds
-        looksOnTheirWay += 1
-        Task {
-            do throws(QueueError) {
-                let glance = try await queue.glance([name])[0]
-                let now = Loop.monotonicMilliseconds
-                let leases = !waiters.isEmpty && !board.hasSuspects
-                for (shard, state) in glance.shards.enumerated() {
-                    switch state {
-                    case .needsTick: if leases { board.heat(shard) } else { startLook(shard) }
-                    case .rests(let nextCheck): board.note(nextCheck: nextCheck, shard: shard, now: now)
-                    }
-                }
-            } catch {
-                board.heatAll()
-                backOff(error)
-            }
-            isGlancing = false
-            looksOnTheirWay -= 1
-            pump()
-            endStopIfDone()
-        }
-    }
-
-    private func startLook(_ shard: Int) {
-        looksOnTheirWay += 1
-        Task {
-            do throws(QueueError) {
-                let answer = try await queue.tick(name, shard: shard)
-                board.note(answer, shard: shard, now: Loop.monotonicMilliseconds)
-            } catch {
-                board.heat(shard)
-                backOff(error)
-            }
-            looksOnTheirWay -= 1
-            pump()
-            endStopIfDone()
-        }
     }
 }

@@ -150,7 +150,7 @@ struct QueueLimitTests {
         #expect(try await share(fixture, "dead", held: 3, wanted: 3).places == 3)
         try await eventually { try await share(fixture, "alive", wanted: 3).places == 3 }
         // A lease, and two renewals: its leases have all ended by then.
-        #expect((500...1500).contains(Loop.monotonicMilliseconds - died))
+        #expect(Loop.monotonicMilliseconds - died >= 500)
     }
 
     @Loop @Test func nobodyFallsOutWhileNobodyIsThere() async throws {
@@ -164,23 +164,29 @@ struct QueueLimitTests {
     }
 
     @Loop @Test func afterARestartEachSaysWhatItHasBeforePlacesAreGiven() async throws {
-        let fixture = try await limited(QueueLimit(places: 5), lease: .milliseconds(400))
+        let fixture = try await limited(QueueLimit(places: 5), lease: .seconds(2))
         #expect(try await share(fixture, "a", wanted: 5).places == 5)
         // What was written of it is lost, and Redis is another run.
         _ = try await fixture.connection.command(["HDEL", limits(fixture), "p a"])
         let early = try await share(fixture, "b", wanted: 5, run: "another")
-        #expect(early.places == 0 && (1...200).contains(early.hold))
+        #expect(early.places == 0 && (1...1000).contains(early.hold))
         #expect(try await share(fixture, "a", held: 4, wanted: 4, run: "another").recorded == 4)
-        try await eventually { try await share(fixture, "b", wanted: 5, run: "another").places == 1 }
+        try await eventually {
+            #expect(try await share(fixture, "a", held: 4, wanted: 4, run: "another").recorded == 4)
+            return try await share(fixture, "b", wanted: 5, run: "another").places == 1
+        }
         #expect(try await share(fixture, "a", held: 4, wanted: 4, run: "another").recorded == 4)
     }
 
     @Loop @Test func aNewLimitGivesPlacesWhenAllHaveSaidWhatTheyHave() async throws {
-        let fixture = try await QueueFixture.make { $0.lease = .milliseconds(400) }
+        let fixture = try await QueueFixture.make { $0.lease = .seconds(2) }
         try await fixture.queue.setLimit(QueueLimit(places: 4), of: .webhooks)
         #expect(try await share(fixture, "a", wanted: 4).places == 0)
         #expect(try await share(fixture, "b", held: 9, wanted: 9).recorded == 9)
-        try await eventually { try await share(fixture, "a", wanted: 4).hold == 0 }
+        try await eventually {
+            #expect(try await share(fixture, "b", held: 9, wanted: 9).recorded == 9)
+            return try await share(fixture, "a", wanted: 4).hold == 0
+        }
         #expect(try await share(fixture, "a", wanted: 4).places == 0)
         // Lowered or raised later it holds at once.
         try await fixture.queue.setLimit(QueueLimit(places: 11), of: .webhooks)
@@ -202,7 +208,7 @@ struct QueueLimitTests {
     }
 
     /// Every window of time holds no more starts than the rate and the burst allow, whoever makes them and whatever is given
-    /// back; and with enough demand there are as many.
+    /// back; and nobody waits longer than that takes.
     @Loop @Test func theRateIsThatOfACellHoweverManyAsk() async throws {
         var random = SeededGenerator(seed: SeededGenerator.seedOfThisRun)
         let (interval, burst) = (Int64(4000), 5)
@@ -211,14 +217,20 @@ struct QueueLimitTests {
         var used: [Int64] = []
         var last: [String: Part] = [:]
         var back: [String: Int] = [:]
-        var begin: Int64 = 0
-        for round in 0..<700 {
+        // Where the next start is counted: no promise is later than one interval a start behind it.
+        var promised: Int64 = 0
+        for _ in 0..<700 {
             let process = "p\(Int.random(in: 0..<4, using: &random))"
             let part = try await share(
                 fixture, process, wanted: 9, starts: Int.random(in: 1...9, using: &random), back: back[process] ?? 0,
                 of: last[process])
-            if round == 0 { begin = part.time }
             #expect(part.starts <= max(burst, 9) && part.places == -1 && part.recorded == 0)
+            // Whoever asks is promised some that are near.
+            #expect(part.starts > 0 || part.wait > 980_000)
+            if part.starts > 0, part.wait > 0 {
+                #expect(part.time + part.wait <= promised + Int64(part.starts - burst) * interval + 1)
+            }
+            promised = max(promised, part.time + part.wait + Int64(burst) * interval)
             last[process] = part
             // Some are not used, as when a lease brings less than it may.
             let unused =
@@ -233,8 +245,6 @@ struct QueueLimitTests {
                 #expect(Int64(index - earlier + 1 - burst) * interval <= time - used[earlier] + 1)
             }
         }
-        let span = try #require(used.last) - begin
-        #expect(Double(used.count) >= 0.7 * Double(span) / Double(interval))
     }
 
     /// What has passed since starts were granted is others' already: only the rest can be given back.
