@@ -2,6 +2,7 @@ import Core
 import EventLoop
 import JobQueue
 import Postgres
+import Redis
 import TestSupport
 import Testing
 
@@ -91,6 +92,31 @@ struct SlotJobTests {
             #expect(await fixture.scheduler(schedule).round() == .seconds(60))
             #expect(
                 try await fixture.readyIDs() == (1...3).map { "test.\((start + .seconds($0 * 60)).rfc3339Seconds)" })
+        }
+    }
+
+    @Loop @Test func `a job that no replica has stays owed, where one is required`() async throws {
+        try await SchedulerFixture.run { fixture in
+            let schedule = try schedule(every: "1m")
+            try await fixture.lastFired(schedule, start)
+            fixture.time = start + .seconds(60)
+            let connection = RedisClient(fixture.queue.connection.configuration, purpose: "replicated")
+            connection.start()
+            defer { connection.close() }
+            try await connection.waitUntilReady(within: .seconds(10))
+            // This Redis has no replica.
+            let demand = ReplicaDemand(replicas: 1, within: .milliseconds(20))
+            let queue = JobQueue(
+                connection: fixture.queue.connection, configuration: fixture.queue.configuration,
+                replicated: ReplicatedEnqueues(demand, connections: [connection]))
+            #expect(await fixture.scheduler(schedule, queue: queue).round() < .seconds(2))
+            #expect(try await fixture.owedCount() == 1)
+            // The repeat finds the slot there, and waits for replicas all the same.
+            _ = await fixture.scheduler(schedule, queue: queue).round()
+            #expect(try await fixture.owedCount() == 1)
+            _ = await fixture.scheduler(schedule).round()
+            #expect(try await fixture.owedCount() == 0)
+            #expect(try await fixture.readyIDs() == ["test.2026-03-01T00:01:00Z"])
         }
     }
 
