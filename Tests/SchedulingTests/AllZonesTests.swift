@@ -52,9 +52,11 @@ struct AllZonesTests {
                 groups.setdefault(hashlib.sha256(path.read_bytes()).digest(), []).append(name)
         for names in groups.values():
             print("zone", *names)
+        rules = set()
         for names in groups.values():
             zone = zoneinfo.ZoneInfo(names[0])
-            for argument in sys.argv[1:]:
+            rule = (pathlib.Path("/usr/share/zoneinfo") / names[0]).read_bytes().splitlines()[-1]
+            for argument in sys.argv[1:-1] if rule in rules else sys.argv[1:]:
                 year, minutes = argument.split(":")
                 calm = [start_of(int(year)) + 180 * 86400] if argument == sys.argv[2] else []
                 for change in list(changes(zone, int(year))) or calm:
@@ -62,11 +64,12 @@ struct AllZonesTests {
                     base = int(first.replace(tzinfo=utc).timestamp())
                     walls = [first + number * day + datetime.timedelta(hours=hour, minutes=int(minute))
                              for number in range(5) for hour in range(24) for minute in minutes.split(",")]
+                    rules.add(rule)
                     print("window", names[0], year, first.date(), *(text(zone, wall, base) for wall in walls))
         """
 
-    /// Years, with the minutes of each hour that are looked at. The database says nothing of the last one but a rule; Samoa's and
-    /// Tokelau's calendars went without 30 December 2011.
+    /// Years, with the minutes of each hour that are looked at. The database says nothing of the last one but a rule, and each rule is
+    /// looked at once; Samoa's and Tokelau's calendars went without 30 December 2011.
     private static let years = ["2011": "0,30", "2026": "0,15,30,59", "2060": "0,30"]
 
     /// A time on the wall, as the oracle tells it.
@@ -134,7 +137,7 @@ struct AllZonesTests {
             "\(nameCount) names of \(zones.count) zones, \(windowCount) windows, \(gaps) skipped and \(overlaps) repeated times"
         )
         #expect(nameCount > 500 && zones.count > 250 && windowCount > zones.count)
-        #expect(gaps > 500 && overlaps > 500 && lostDays > 0)
+        #expect(gaps > 300 && overlaps > 300 && lostDays > 0)
     }
 
     /// Those that make a difference to these times, with the other one at its default; and one of each.

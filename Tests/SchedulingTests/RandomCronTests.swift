@@ -55,7 +55,10 @@ struct RandomCronTests {
             case 1, 2: return word(low)
             case 3: return "\(word(low))-\(word(Int.random(in: low...range.upperBound, using: &random)))"
             default:
-                return "\(low)-\(Int.random(in: low...range.upperBound, using: &random))/\(Int.random(in: 1...5, using: &random))"
+                let (high, step) = (
+                    Int.random(in: low...range.upperBound, using: &random), Int.random(in: 1...5, using: &random)
+                )
+                return "\(low)-\(high)/\(step)"
             }
         }
         return (0..<Int.random(in: 1...3, using: &random)).map { _ in part() }.joined(separator: ",")
@@ -72,7 +75,7 @@ struct RandomCronTests {
         ].joined(separator: " ")
     }
 
-    @Test func `random expressions are due at every minute at which the wall shows such a time, and at no other`() async throws {
+    @Test func `random expressions are due at each minute that shows such a time, and at no other`() async throws {
         let seed = SeededGenerator.seedOfThisRun
         var random = SeededGenerator(seed: seed)
         let year = instant("2026-01-01T00:00:00Z").rawValue / 1000...instant("2027-01-01T00:00:00Z").rawValue / 1000
