@@ -13,6 +13,8 @@ package struct FleetConfiguration: Sendable {
     package let postgres: PostgresConfiguration?
     package let schema: String
     package let durability: Durability
+    /// Replicas that must have an enqueue before it is acknowledged to others; nil for none.
+    package let replicas: ReplicaDemand?
     /// What Redis must be set to; `any` where nothing is refused.
     package let redisDurability: QueueStartChecks.Durability
     /// Prefix, shards, lease and faults of the queues.
@@ -81,6 +83,7 @@ package struct FleetConfiguration: Sendable {
         schema = reader.schema()
         postgres = reader.postgres(schema: schema, resolve)
         durability = isDemo ? .warn : reader.value(.durability, or: .refuse, Durability.init)
+        replicas = reader.replicaDemand()
         let fsync = reader.value(.redisFsync, or: .always) { Self.redisDurabilities[$0] }
         redisDurability = durability == .refuse ? fsync : .any
         faults = reader.faults(isTest: isTest)

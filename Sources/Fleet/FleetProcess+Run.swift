@@ -85,6 +85,7 @@ extension FleetProcess {
         func left() -> Duration { .milliseconds(max(100, end - Loop.monotonicMilliseconds)) }
         do {
             try await queueConnection.waitUntilReady(within: left())
+            for connection in connections { try await connection.waitUntilReady(within: left()) }
             try await postgresPool?.waitUntilReady(within: left())
         } catch {
             try Task.checkCancellation()

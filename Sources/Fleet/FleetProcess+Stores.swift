@@ -28,8 +28,9 @@ extension FleetProcess {
     /// What the stores' settings and the clocks give rise to.
     func storeFindings() async throws -> [StartFinding] {
         var findings = try await QueueStartChecks.run(
-            connection: queueConnection, configuration: queue.configuration, durability: configuration.redisDurability)
-        var clocks = [try await readRedisClock()]
+            connection: queueConnection, configuration: queue.configuration, durability: configuration.redisDurability,
+            replicas: configuration.replicas)
+        var clocks = try await readRedisClocks()
         if let postgresPool {
             findings += softened(try await PostgresStartChecks.durability(postgresPool))
             clocks.append(try await PostgresStartChecks.readClock(postgresPool))
@@ -46,15 +47,20 @@ extension FleetProcess {
         return findings.map { StartFinding(.warning, $0.message) }
     }
 
-    private func readRedisClock() async throws(RedisError) -> ClockCheck.Reading {
+    /// That of each master.
+    private func readRedisClocks() async throws(RedisError) -> [ClockCheck.Reading] {
         let before = Loop.wallClock
-        let answer = try await queueConnection.command(["TIME"]).array ?? []
-        guard answer.count == 2, let seconds = answer[0].string.flatMap({ Int64($0) }),
-            let microseconds = answer[1].string.flatMap({ Int64($0) })
-        else { throw RedisError(.other, "TIME gave no time") }
-        return ClockCheck.Reading(
-            name: "Redis", time: EpochMilliseconds(rawValue: seconds * 1000 + microseconds / 1000), askedAt: before,
-            answeredAt: Loop.wallClock)
+        var readings: [ClockCheck.Reading] = []
+        for answer in try await queueConnection.commandToAll(["TIME"]) {
+            guard let seconds = answer[0]?.integer, let microseconds = answer[1]?.integer else {
+                throw RedisError(.other, "TIME gave no time")
+            }
+            readings.append(
+                ClockCheck.Reading(
+                    name: "Redis", time: EpochMilliseconds(rawValue: seconds * 1000 + microseconds / 1000),
+                    askedAt: before, answeredAt: Loop.wallClock))
+        }
+        return readings
     }
 
     /// Depth and age of a queue, asked of Redis when metrics are asked for, at most every ``depthAge``.

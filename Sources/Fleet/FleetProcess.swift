@@ -56,10 +56,17 @@ package final class FleetProcess {
         let workerName = "\(name)@\(Self.hostName):\(getpid())"
         self.workerName = workerName
         queueConnection = RedisClient(configuration.redis(clientOf: workerName), purpose: "queue")
-        connections = [queueConnection]
+        let replicated = configuration.replicas.map { demand in
+            ReplicatedEnqueues(
+                demand,
+                connections: (1...ReplicatedEnqueues.connectionCount).map { number in
+                    RedisClient(configuration.redis(clientOf: workerName), purpose: "enqueue-\(number)")
+                })
+        }
+        connections = [queueConnection] + (replicated?.connections ?? [])
         var queueConfiguration = configuration.queue
         queueConfiguration.workerName = workerName
-        queue = JobQueue(connection: queueConnection, configuration: queueConfiguration)
+        queue = JobQueue(connection: queueConnection, configuration: queueConfiguration, replicated: replicated)
         postgresPool = configuration.postgres.map { postgres in
             var postgres = postgres
             postgres.applicationName = name

@@ -3,7 +3,8 @@
 extension Setting {
     // Stores
     package static let redisURL = Setting(
-        "REDIS_URL", "redis://[[user]:password@]host[:port][/database] or unix:///path/of/redis.sock",
+        "REDIS_URL",
+        "redis://[[user]:password@]host[:port][/database], unix:///path/of/redis.sock, redis+sentinel://host[:port],…/master[/database] or redis+cluster://host[:port],…",
         default: "redis://127.0.0.1:6379/0", "The Redis that holds the work that is due. A password is shown as ***.")
     package static let postgresURL = Setting(
         "POSTGRES_URL", "postgresql://user[:password]@host[:port]/database[?host=/socket/folder][&sslmode=…]",
@@ -19,6 +20,12 @@ extension Setting {
     )
     package static let redisFsync = Setting(
         "REDIS_FSYNC", "always, everysec or any", default: "always", "The appendfsync that Redis must have at least.")
+    package static let waitReplicas = Setting(
+        "WAIT_REPLICAS", "a whole number from 0 to 100", default: "0",
+        "Replicas of Redis that must have an enqueue before it is acknowledged to others (WAIT).")
+    package static let waitLimit = Setting(
+        "WAIT_MS", "milliseconds from 1 to 60000", default: "1000",
+        "How long an enqueue waits for its replicas; then the ingest answers 503.")
 
     // Queue
     package static let prefix = Setting(
@@ -138,6 +145,7 @@ extension Setting {
     /// In the order of `--help`.
     package static let all: [Setting] = [
         redisURL, postgresURL, schema, postgresPool, durability, redisFsync,
+        waitReplicas, waitLimit,
         prefix, shards, lease, concurrency, endpointConcurrency, batch,
         queueLengthMax, keepCompleted, queueLimits, weight, cancelGrace, schedules,
         drain, startLimit, metricsAddress, metricsPort, ingestAddress, ingestPort, ingestWaitingMax, logLevel, demo,

@@ -6,8 +6,12 @@ import Redis
 extension SettingReader {
     mutating func redis(_ resolve: (String) -> String?) -> RedisConfiguration? {
         let setting = Setting.redisURL
-        guard let text = text(setting) ?? setting.defaultText, let url = StoreURL(text),
-            let database = Self.database(url),
+        guard let text = text(setting) ?? setting.defaultText, let url = StoreURL(text) else {
+            refuse(setting)
+            return nil
+        }
+        if url.scheme.hasPrefix("redis+") { return redisOfSeveral(url, resolve) }
+        guard url.hosts.count == 1, let database = Self.database(url),
             url.user == nil || url.user == "default"
         else {
             refuse(setting)
@@ -34,6 +38,50 @@ extension SettingReader {
             refuse(setting, "\(error.message); it must be \(setting.shape)")
             return nil
         }
+    }
+
+    /// `redis+sentinel://host:26379,host:26379/master[/database]` or `redis+cluster://host:7000,host:7000`.
+    private mutating func redisOfSeveral(_ url: StoreURL, _ resolve: (String) -> String?) -> RedisConfiguration? {
+        let setting = Setting.redisURL
+        let path = url.path.split(separator: "/", omittingEmptySubsequences: false)
+        let database = path.count > 1 ? Int(path[1]) : 0
+        let isSentinel = url.scheme == "redis+sentinel"
+        let hasForm =
+            isSentinel
+            ? (1...2).contains(path.count) && database.map((0...65_535).contains) == true
+            : url.scheme == "redis+cluster" && url.path.isEmpty
+        guard hasForm, url.user == nil || url.user == "default", url.hosts.allSatisfy({ !$0.host.isEmpty }) else {
+            refuse(setting)
+            return nil
+        }
+        var addresses: [(host: String, port: Int)] = []
+        for (host, port) in url.hosts {
+            guard let address = resolve(host) else {
+                refuseHost(setting, host)
+                return nil
+            }
+            addresses.append((address, port ?? (isSentinel ? 26_379 : 6379)))
+        }
+        do throws(RedisError) {
+            var configuration =
+                isSentinel
+                ? try RedisConfiguration(sentinels: addresses, master: String(path[0]))
+                : try RedisConfiguration(clusterSeeds: addresses)
+            configuration.password = url.password?.reveal()
+            configuration.sentinelPassword = url.parameter("sentinel_password")
+            configuration.database = database ?? 0
+            return configuration
+        } catch {
+            refuse(setting, "\(error.message); it must be \(setting.shape)")
+            return nil
+        }
+    }
+
+    /// How many replicas an enqueue waits for, and how long; nil for none.
+    mutating func replicaDemand() -> ReplicaDemand? {
+        let replicas = integer(.waitReplicas, in: 0...100)
+        let within = milliseconds(.waitLimit, in: 1...60_000)
+        return replicas == 0 ? nil : ReplicaDemand(replicas: replicas, within: within)
     }
 
     /// The database's number: the path of `redis://`, the parameter `db` of `unix://`; nil for what is no number.

@@ -7,8 +7,11 @@ struct StoreURL: Sendable {
     var scheme: String
     var user: String?
     var password: Secret<String>?
+    /// The first one's, of several.
     var host: String
     var port: Int?
+    /// All of them, as in `redis+cluster://10.0.0.1:7000,10.0.0.2:7000`.
+    var hosts: [(host: String, port: Int?)]
     /// Without its leading slash, except for `unix://`, where it is the absolute path.
     var path: String
     var query: [(name: String, value: String)]
@@ -43,9 +46,12 @@ struct StoreURL: Sendable {
             }
             authority = authority[authority.index(after: at)...]
         }
-        guard let (host, port) = Self.hostAndPort(authority) else { return nil }
-        self.host = host
-        self.port = port
+        hosts = []
+        for address in authority.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let (host, port) = Self.hostAndPort(address) else { return nil }
+            hosts.append((host, port))
+        }
+        (host, port) = hosts[0]
     }
 
     /// The value of a query parameter, the last one when it stands there twice.

@@ -19,21 +19,31 @@ package enum QueueStartChecks {
 
     /// Checks the settings of Redis, and writes the key layout and the number of shards where they are not yet.
     ///
-    /// - Parameter durability: what a process that acknowledges to others needs; `always` for the ingest.
+    /// - Parameters:
+    ///   - durability: what a process that acknowledges to others needs; `always` for the ingest.
+    ///   - replicas: those that its enqueues wait for.
     /// - Returns: what was found, refusals first; empty when all is well.
     package static func run(
-        connection: RedisClient, configuration: JobQueueConfiguration, durability: Durability
+        connection: RedisClient, configuration: JobQueueConfiguration, durability: Durability,
+        replicas: ReplicaDemand? = nil
     ) async throws(QueueError) -> [StartFinding] {
         do throws(RedisError) {
             var findings = try await checkLayout(connection, configuration)
-            if let settings = try await settings(connection) {
-                findings += check(settings, durability: durability)
+            let settings = try await settings(connection)
+            if let settings {
+                // Masters of a Cluster are mostly set alike: what is true of several is said once.
+                for found in settings.map({ check($0, durability: durability) }).joined()
+                where !findings.contains(found) { findings.append(found) }
             } else {
                 findings.append(
                     StartFinding(
                         .warning,
                         "CONFIG is not allowed on this Redis: see to maxmemory-policy noeviction and to its durability")
                 )
+            }
+            if let replicas {
+                let found = try await checkReplicas(connection, replicas, durability: durability, settings: settings)
+                for finding in found where !findings.contains(finding) { findings.append(finding) }
             }
             return findings.filter { $0.severity == .refusal } + findings.filter { $0.severity == .warning }
         } catch {
@@ -109,13 +119,20 @@ package enum QueueStartChecks {
     private static let raise =
         "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('SET', KEYS[1], ARGV[2]) end return 0"
 
-    /// `nil` where a managed Redis forbids to ask.
-    private static func settings(_ connection: RedisClient) async throws(RedisError) -> [String: String]? {
-        var settings: [String: String] = [:]
-        for name in ["maxmemory", "maxmemory-policy", "appendonly", "appendfsync", "no-appendfsync-on-rewrite"] {
+    /// Those of each master; `nil` where a managed Redis forbids to ask.
+    private static func settings(_ connection: RedisClient) async throws(RedisError) -> [[String: String]]? {
+        var settings: [[String: String]] = []
+        for name in [
+            "maxmemory", "maxmemory-policy", "appendonly", "appendfsync", "no-appendfsync-on-rewrite",
+            "min-replicas-to-write",
+        ] {
             do throws(RedisError) {
-                let answer = try await connection.command(["CONFIG", "GET", .string(name)])
-                if let value = answer[1]?.string { settings[name] = value }
+                let answers = try await connection.commandToAll(["CONFIG", "GET", .string(name)])
+                if settings.isEmpty { settings = answers.map { _ in [:] } }
+                guard answers.count == settings.count else {
+                    throw RedisError(.clusterDown, "the masters of the Cluster are changing")
+                }
+                for (number, answer) in answers.enumerated() { settings[number][name] = answer[1]?.string }
             } catch {
                 if error.isUnreachableStore { throw error }
                 return nil

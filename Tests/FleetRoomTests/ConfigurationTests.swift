@@ -191,6 +191,32 @@ import Testing
         #expect(configuration.lines.contains("# TRIBUTARY_MASTER_KEY is not set"))
     }
 
+    @Test func aRedisMayBeBehindSentinelsOrACluster() throws {
+        let sentinels = try load([
+            "TRIBUTARY_REDIS_URL": "redis+sentinel://:p%40ss@127.0.0.1:26380,localhost/jobs/2?sentinel_password=s",
+            "TRIBUTARY_WAIT_REPLICAS": "2", "TRIBUTARY_WAIT_MS": "250",
+        ])
+        #expect(
+            sentinels.redis.topology
+                == .sentinel(
+                    master: "jobs",
+                    sentinels: [.tcp(address: "127.0.0.1", port: 26380), .tcp(address: "127.0.0.1", port: 26379)]))
+        #expect(sentinels.redis.password == "p@ss" && sentinels.redis.sentinelPassword == "s")
+        #expect(sentinels.redis.database == 2)
+        #expect(sentinels.replicas == ReplicaDemand(replicas: 2, within: .milliseconds(250)))
+        #expect(!sentinels.lines.joined().contains("sentinel_password=s"))
+        #expect("\(sentinels.redis)" == "redis+sentinel://:***@127.0.0.1:26380,127.0.0.1:26379/jobs/2")
+        let cluster = try load(["TRIBUTARY_REDIS_URL": "redis+cluster://127.0.0.1:7000,127.0.0.1:7001"])
+        #expect(
+            cluster.redis.topology
+                == .cluster(seeds: [.tcp(address: "127.0.0.1", port: 7000), .tcp(address: "127.0.0.1", port: 7001)]))
+        #expect(cluster.replicas == nil)
+        for url in [
+            "redis+cluster://127.0.0.1/1", "redis+sentinel://127.0.0.1", "redis+sentinel://127.0.0.1/a/b/c",
+            "redis+cluster://", "redis+cluster://127.0.0.1,", "redis://127.0.0.1,127.0.0.2", "redis+other://127.0.0.1",
+        ] { #expect(problems(["TRIBUTARY_REDIS_URL": url]).count == 1, "\(url)") }
+    }
+
     @Test func anEmptyValueIsAnUnsetOne() throws {
         #expect(try load(["TRIBUTARY_BATCH": "", "TRIBUTARY_MASTER_KEY": ""]).batch == 100)
     }

@@ -41,6 +41,28 @@ struct QueueStartChecksTests {
         #expect(QueueStartChecks.check(settings, durability: .any).map(\.severity) == [.warning])
     }
 
+    @Test(
+        arguments: [
+            (0, 1, [StartFinding.Severity.refusal]), (1, 1, []), (2, 1, [.warning]), (1, 0, [.warning]),
+            (2, 0, [.warning, .warning]), (1, nil, []),
+        ] as [(Int, Int?, [StartFinding.Severity])])
+    func whoWaitsForReplicasNeedsThem(connected: Int, minReplicas: Int?, severities: [StartFinding.Severity]) {
+        let findings = QueueStartChecks.checkReplicas(
+            connected: connected, minReplicasToWrite: minReplicas,
+            demand: ReplicaDemand(replicas: 1, within: .seconds(1)), isRefused: true)
+        #expect(findings.map(\.severity) == severities)
+    }
+
+    @Loop @Test func aRedisWithoutReplicasIsRefusedToWhoWaitsForThem() async throws {
+        let connection = try await QueueFixture.connect(to: try await TestServers.redis, purpose: "test")
+        var configuration = JobQueueConfiguration()
+        configuration.prefix = uniqueName("queue")
+        let findings = try await QueueStartChecks.run(
+            connection: connection, configuration: configuration, durability: .everySecond,
+            replicas: ReplicaDemand(replicas: 1, within: .seconds(1)))
+        #expect(findings.contains { $0.severity == .refusal && $0.message.contains("0 replicas") })
+    }
+
     @Loop @Test func theNumberOfShardsIsFixedByTheFirstProcess() async throws {
         let redis = try await TestServers.redis
         let connection = try await QueueFixture.connect(to: redis, purpose: "test")

@@ -34,8 +34,9 @@ import Testing
         }
     }
 
-    /// Failure 21: a repeated enqueue writes nothing, and yet its answer must speak of what the first one wrote.
-    @Loop @Test func whatNoReplicaHasIsNotAcknowledgedAndNeitherIsItsRepetition() async throws {
+    /// A repeated enqueue writes nothing, and yet its answer must speak of what the first one wrote.
+    @Loop @Test("known failure 21: what no replica has is not acknowledged, and neither is its repetition")
+    func whatNoReplicaHasIsNotAcknowledgedAndNeitherIsItsRepetition() async throws {
         let pair = try await Pair.make()
         defer { pair.stop() }
         let fixture = pair.fixture

@@ -14,7 +14,7 @@ import Testing
         try RedisConfiguration(sentinels: group.addresses, master: group.master)
     }
 
-    /// Failure 14 too: a worker that was connected to the old master works for the new one.
+    /// A worker that was connected to the old master works for the new one.
     @Loop @Test func aMasterKilledUnderLoadLosesNothingAcknowledgedWithWait() async throws {
         let group = try await PrivateSentinels.start(replicas: 1)
         defer { group.stop() }
