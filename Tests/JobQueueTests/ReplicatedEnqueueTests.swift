@@ -93,7 +93,8 @@ import Testing
     }
 
     /// What was on its way when the connection went is repeated whole, by whoever enqueues, and counts only then.
-    @Loop @Test func afterALostConnectionTheEnqueueIsRepeatedNotTheWait() async throws {
+    @Loop @Test("known failure 21: after a lost connection the enqueue is repeated, and no bare WAIT answers for it")
+    func afterALostConnectionTheEnqueueIsRepeatedNotTheWait() async throws {
         let pair = try await Pair.make()
         defer { pair.stop() }
         let fixture = pair.fixture

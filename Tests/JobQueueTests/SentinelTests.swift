@@ -14,8 +14,10 @@ import Testing
         try RedisConfiguration(sentinels: group.addresses, master: group.master)
     }
 
-    /// A worker that was connected to the old master works for the new one.
-    @Loop @Test func aMasterKilledUnderLoadLosesNothingAcknowledgedWithWait() async throws {
+    /// Failure 14 too: a worker that was connected to the old master works for the new one.
+    @Loop
+    @Test("known failure 4: a master killed under load loses nothing acknowledged, where enqueues wait for a replica")
+    func aMasterKilledUnderLoadLosesNothingAcknowledgedWithWait() async throws {
         let group = try await PrivateSentinels.start(replicas: 1)
         defer { group.stop() }
         let demand = ReplicaDemand(replicas: 1, within: .milliseconds(300))
