@@ -71,8 +71,7 @@ import Testing
         #expect(try await Set(fixture.queue.drain()) == Set(jobs.map(\.id)))
     }
 
-    /// Failure 20: a slot that moves while scripts run.
-    @Loop @Test("known failure 20: a slot that moves under load loses and doubles nothing")
+    @Loop @Test("known failure 20: a Cluster slot that moves under load loses and doubles nothing")
     func aSlotThatMovesUnderLoadLosesAndDoublesNothing() async throws {
         let cluster = try await PrivateCluster.start()
         defer { cluster.stop() }
@@ -105,7 +104,7 @@ import Testing
         #expect(report.findings.isEmpty)
     }
 
-    /// Failure 4. The replica may be cut off before the master dies, so that what it has not taken is surely gone.
+    /// The replica may be cut off before the master dies, so that what it has not taken is surely gone.
     @Loop private func lossOfAKilledMaster(_ demand: ReplicaDemand?, replicaIsCutOff: Bool) async throws -> (
         acknowledged: Int, refused: Int, lost: Int
     ) {
@@ -136,10 +135,7 @@ import Testing
         return (load.acknowledged.count, load.refusals, load.acknowledged.subtracting(there).count)
     }
 
-    @Loop
-    @Test(
-        "known failure 4: a master of a Cluster killed under load loses nothing acknowledged, where enqueues wait for a replica"
-    )
+    @Loop @Test("known failure 4: a master killed under load loses nothing that was acknowledged after a WAIT")
     func aMasterKilledUnderLoadLosesNothingAcknowledgedWithWait() async throws {
         let demand = ReplicaDemand(replicas: 1, within: .milliseconds(300))
         for replicaIsCutOff in [false, true] {
@@ -149,14 +145,14 @@ import Testing
         }
     }
 
-    /// The same without it: what the documentation says can be lost is lost, and the test above would notice.
+    /// Without it: what the documentation says can be lost is lost, and the test above would notice.
     @Loop @Test func aMasterKilledUnderLoadLosesWhatItsReplicaHasNotTaken() async throws {
         let result = try await lossOfAKilledMaster(nil, replicaIsCutOff: true)
         #expect(result.lost > 0)
     }
 
-    /// Failure 3 after failure 4: the promoted replica knows neither the lease nor its fence.
-    @Loop @Test("known failure 3: a late acknowledgement is refused after a failover rolled the fence back")
+    /// The promoted replica knows neither the lease nor its fence.
+    @Loop @Test("known failure 3: a late acknowledgement is refused also after a failover rolled the fence back")
     func aLateAcknowledgementIsRefusedAfterAFailoverRolledTheFenceBack() async throws {
         let cluster = try await PrivateCluster.start()
         defer { cluster.stop() }

@@ -14,7 +14,7 @@ import Testing
         try RedisConfiguration(sentinels: group.addresses, master: group.master)
     }
 
-    /// Failure 14 too: a worker that was connected to the old master works for the new one.
+    /// A worker that was connected to the old master works for the new one.
     @Loop
     @Test("known failure 4: a master killed under load loses nothing acknowledged, where enqueues wait for a replica")
     func aMasterKilledUnderLoadLosesNothingAcknowledgedWithWait() async throws {
