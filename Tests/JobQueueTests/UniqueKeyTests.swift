@@ -134,6 +134,20 @@ struct UniqueKeyTests {
         #expect(try await fixture.queue.enqueue(.test("c", unique: UniqueKey("partner-8"))) == .added)
     }
 
+    /// It would end the job that has the key, or one of the same call, and then not be there itself.
+    @Loop @Test func aJobThatComesTooLateForItsBatchReplacesNobody() async throws {
+        let fixture = try await QueueFixture.make()
+        func job(_ id: String, batch: String? = nil) -> NewJob {
+            .test(id, delay: .seconds(60), unique: UniqueKey("key", .replace), batch: batch)
+        }
+        #expect(try await fixture.queue.enqueue([job("a"), job("late", batch: "ended")]) == [.added, .batchEnded])
+        #expect(try await fixture.queue.find("a", in: .webhooks)?.state == .scheduled)
+        #expect(try await fixture.queue.enqueue(job("late", batch: "ended")) == .batchEnded)
+        #expect(try await fixture.queue.find("a", in: .webhooks)?.state == .scheduled)
+        #expect(try await fixture.queue.enqueue(job("b")) == .added)
+        #expect(try await fixture.queue.find("a", in: .webhooks)?.state != .scheduled)
+    }
+
     @Loop @Test func aRedrivenJobTakesItsKeyAgainUnlessItIsTaken() async throws {
         let fixture = try await QueueFixture.make()
         let queue = fixture.queue

@@ -31,7 +31,10 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
   if string.find(uses, 'u', 1, true) then
     unique = rare().plan_unique(queue, ids, function(index) return arguments[first + (index - 1) * stride + 2] end,
       function(index)
-        if stale and stale[arguments[first + (index - 1) * stride + 3]] then return false end
+        local at = first + (index - 1) * stride
+        if stale and stale[arguments[at + 3]] then return false end
+        -- One that comes too late for its batch replaces nobody.
+        if has_batches and not rare().is_batch_open(queue, stamp .. arguments[at + 2]) then return false end
         return not found[index] and not (recent and (recent[index] or earlier[index]))
       end, ending)
   end
