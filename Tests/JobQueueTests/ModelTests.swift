@@ -19,9 +19,20 @@ struct ModelTests {
         return [1, 2, 3, .random(in: 4 ... .max)]
     }
 
+    /// A dozen times as long as a step takes here.
+    @Loop private static func lease() async throws -> Duration {
+        let fixture = try await QueueFixture.make()
+        var walk = ModelWalk(fixture: fixture, random: Seeded(state: 0), isPlain: true)
+        let begin = Loop.monotonicMilliseconds
+        for _ in 0..<10 { _ = try await walk.difference() }
+        return .milliseconds(min(1000, max(30, (Loop.monotonicMilliseconds - begin) * 12 / 10)))
+    }
+
     @Loop @Test(arguments: seeds)
     func randomCommandsLeaveRedisAsTheModelSays(seed: UInt64) async throws {
-        let fixture = try await QueueFixture.make { $0.lease = .milliseconds(30) }
+        // Leases that are long beside a step, however slow this machine is: else all would seem to stand still.
+        let lease = try await Self.lease()
+        let fixture = try await QueueFixture.make { $0.lease = lease }
         // Every other walk without what most queues do not use.
         var walk = ModelWalk(fixture: fixture, random: Seeded(state: seed), isPlain: seed.isMultiple(of: 2))
         // Until it has seen what it is for, and some time more.
@@ -30,7 +41,7 @@ struct ModelTests {
             step += 1
             let command = try await walk.step()
             if let difference = try await walk.difference() {
-                Issue.record("seed \(seed), step \(step), \(command): \(difference)")
+                Issue.record("seed \(seed), step \(step), \(command.prefix(300)): \(difference)")
                 return
             }
         }
@@ -44,7 +55,7 @@ struct ModelWalk {
     enum Sight: CaseIterable {
         case added, conflict, leasedAlone, stale, died, quarantined, redriven, restarted, held
         // Not in plain walks.
-        case otherPriority, expired, duplicate, full, cancelled, heldBack, kept
+        case otherPriority, expired, duplicate, full, cancelled, heldBack, kept, slowedDown, noted
     }
 
     private let fixture: QueueFixture
@@ -72,7 +83,8 @@ struct ModelWalk {
 
     var hasSeenAll: Bool {
         let rare: Set<Sight> =
-            isPlain ? [.otherPriority, .expired, .duplicate, .full, .cancelled, .heldBack, .kept] : []
+            isPlain
+            ? [.otherPriority, .expired, .duplicate, .full, .cancelled, .heldBack, .kept, .slowedDown, .noted] : []
         return seen.union(rare).count == Sight.allCases.count
     }
 
@@ -86,7 +98,7 @@ struct ModelWalk {
         case 55..<80: return try await settle()
         case 80..<87: return try await tick()
         case 87..<92: return try await extend()
-        case 92..<95: return try await operate()
+        case 92..<95: return !isPlain && chance(40) ? try await note() : try await operate()
         case 95..<97: return try await pause()
         case 97: return restart()
         case 98 where !isPlain: return try await cancel()
@@ -100,8 +112,7 @@ struct ModelWalk {
             NewJob.test(
                 job.id, name, payload: job.payload, maxAttempts: job.maxAttempts, priority: job.priority,
                 lifetime: job.lifetime.map { .milliseconds($0) }, unique: job.unique,
-                orderKey: job.places == 1 ? job.orderKey : nil,
-                limit: job.places == 1 ? nil : job.orderKey.map { KeyLimit($0, places: job.places) })
+                orderKey: job.places == 1 && job.interval == 0 ? job.orderKey : nil, limit: limit(of: job))
         }
         let lengthMax = !isPlain && chance(20) ? Int.random(in: 1...30, using: &random) : 0
         let uses = news.reduce(into: JobUses()) { $0.formUnion($1.uses) }
@@ -118,11 +129,19 @@ struct ModelWalk {
         let now = try await self.now(of: jobs, codes)
         if codes.contains("a") { seen.insert(.added) }
         let expected = model.enqueue(jobs, now: now, lengthMax: lengthMax)
+        if model.rates.values.contains(where: { $0 > now + 1 }) { seen.insert(.slowedDown) }
         if codes.contains("u") { seen.insert(.duplicate) }
         if codes.contains("o") { seen.insert(.full) }
         if expected != codes { throw TestSupportError("enqueue answered \(codes), not \(expected)") }
         if codes != codes.lowercased() { seen.insert(.conflict) }
         return "enqueue \(jobs)"
+    }
+
+    private func limit(of job: QueueModel.New) -> KeyLimit? {
+        guard let key = job.orderKey, job.places > 1 || job.interval > 0 else { return nil }
+        guard job.interval > 0 else { return KeyLimit(key, places: job.places) }
+        let rate = KeyLimit.Rate(1, per: .milliseconds(job.interval), burst: Int(job.burst))
+        return KeyLimit(key, places: job.places, rate: rate)
     }
 
     /// The script's time stands in the records it made; 0 when it made none.
@@ -154,6 +173,11 @@ struct ModelWalk {
             job.orderKey = "order-\(number)"
             // Of one key they do not always agree.
             job.places = number < 2 ? 1 : chance(80) ? number : Int.random(in: 1...4, using: &random)
+            // Whole milliseconds, of which the model can count.
+            if number == 3 || (number == 1 && chance(20)) {
+                job.interval = Int64.random(in: 1...12, using: &random)
+                job.burst = Int64.random(in: 1...3, using: &random)
+            }
         }
         return job
     }
@@ -274,7 +298,8 @@ struct ModelWalk {
 
     private mutating func operate() async throws -> String {
         guard let id = model.dead.keys.sorted().randomElement(using: &random) else { return "none is dead" }
-        if chance(60) {
+        // The script does not say its time, which decides when a job of a key with a rate may start.
+        if chance(60), model.jobs[id]?.interval == 0 {
             _ = try await context.run(QueueScript.redrive, name, shard: 0, [.string(id), "0"])
             model.redrive(id)
             seen.insert(.redriven)
@@ -288,13 +313,33 @@ struct ModelWalk {
     private mutating func cancel() async throws -> String {
         guard let id = model.jobs.keys.sorted().randomElement(using: &random) else { return "nothing to cancel" }
         // The script does not say its time, which decides where the next one goes that has a due time.
-        if let key = model.jobs[id]?.orderKey, model.ordered[key]?.first.map({ $0.due > 0 }) == true {
+        if let key = model.jobs[id]?.orderKey,
+            model.ordered[key]?.contains(where: { $0.due > 0 || model.jobs[$0.id]?.interval != 0 }) == true
+        {
             return "no cancel"
         }
         _ = try await context.run(QueueScript.cancel, name, shard: 0, [.string(id), "1"])
         model.cancel(id, now: 0)
         if model.jobs[id] == nil || model.jobs[id]?.isCancelled == true { seen.insert(.cancelled) }
         return "cancel \(id)"
+    }
+
+    private mutating func note() async throws -> String {
+        guard let lease = known.randomElement(using: &random), let id = lease.ids.randomElement(using: &random) else {
+            return "nothing to note"
+        }
+        let progress = chance(50) ? Int.random(in: 0...1000, using: &random) : nil
+        let line = chance(70) ? "step \(steps)" : nil
+        let answer = try await context.run(
+            QueueScript.note, name, shard: 0,
+            [
+                .integer(lease.fence), .string(lease.token), .string(id), progress.map { RedisArgument($0) } ?? "",
+                .string(line ?? ""),
+            ])
+        let expected = model.note(fence: lease.fence, token: lease.token, id: id, progress: progress, line: line)
+        if answer.integer != (expected ? 1 : 0) { throw TestSupportError("note answered \(answer)") }
+        if expected { seen.insert(.noted) }
+        return "note \(id)"
     }
 
     private mutating func pause() async throws -> String {
@@ -316,7 +361,7 @@ struct ModelWalk {
 
     /// Lets some time pass, so that leases expire and jobs become due.
     private mutating func wait() async throws -> String {
-        let end = Loop.monotonicMilliseconds + Int64.random(in: 1...20, using: &random)
+        let end = Loop.monotonicMilliseconds + Int64.random(in: 1...model.leaseMilliseconds * 2 / 3, using: &random)
         try await eventually { Loop.monotonicMilliseconds >= end }
         return "wait"
     }
@@ -332,7 +377,8 @@ struct ModelWalk {
     // MARK: Comparison
 
     /// What Redis holds that the model does not, or the other way round; `nil` when they agree.
-    func difference() async throws -> String? {
+    mutating func difference() async throws -> String? {
+        model.dropNotes()
         if let broken = model.brokenInvariant() { return broken }
         var found = QueueModel(leaseMilliseconds: model.leaseMilliseconds, crashesMax: model.crashesMax)
         // All of it in one round trip.
@@ -358,6 +404,8 @@ struct ModelWalk {
         }
         found.isBanded = model.isBanded
         try await readOrder(into: &found)
+        found.rates = try await scores("rates")
+        try await readNotes(into: &found)
         found.kept = try await scores("kept")
         (found.keptMilliseconds, found.keptCount) = (model.keptMilliseconds, model.keptCount)
         let keys = try await uniqueFields
@@ -378,7 +426,7 @@ struct ModelWalk {
         try read(meta: try await meta, into: &found)
         found.remembered = model.remembered
         if found == model { return nil }
-        return "Redis has \(found), the model \(model)"
+        return QueueModel.parts(of: found, otherThanIn: model)
     }
 
     private func readOrder(into found: inout QueueModel) async throws {
@@ -388,6 +436,17 @@ struct ModelWalk {
             let parts = member.split(separator: " ").map(String.init)
             found.ordered[parts[0], default: []].append(
                 QueueModel.Held(id: parts[3], due: Int64(parts[2]) ?? -1))
+        }
+    }
+
+    private func readNotes(into found: inout QueueModel) async throws {
+        let fields = try await fixture.connection.command(["HGETALL", fixture.key("notes", name)]).array ?? []
+        for index in stride(from: 0, to: fields.count, by: 2) {
+            guard let id = fields[index].string, let notes = fields[index + 1].bytes.flatMap(JobNotes.init) else {
+                throw TestSupportError("unreadable notes")
+            }
+            found.notes[id] = QueueModel.Notes(
+                progress: notes.progress.map { Int(($0 * 1000).rounded()) }, lines: notes.log.map(\.text))
         }
     }
 
@@ -413,6 +472,7 @@ struct ModelWalk {
                 failures: record.failures.count == 5 ? max(5, known?.failures ?? 5) : record.failures.count,
                 isQuarantined: record.isQuarantined, priority: record.priority, deadline: record.deadline?.rawValue,
                 unique: record.extent.unique, orderKey: record.extent.orderKey, places: Int(record.extent.places),
+                interval: Int64(record.extent.startIntervalMicroseconds) / 1000, burst: Int64(record.extent.burst),
                 isCancelled: bytes[9] & 4 != 0,
                 diedAlone: known?.diedAlone ?? false)
         }

@@ -16,6 +16,9 @@ struct QueueModel: Equatable {
         var unique: UniqueKey?
         var orderKey: String?
         var places = 1
+        /// Milliseconds between the starts of jobs of its key, or 0, and how many may start at once.
+        var interval: Int64 = 0
+        var burst: Int64 = 1
         /// It waits in a list, or runs, and is not to run again.
         var isCancelled = false
         /// It died while it was a suspect.
@@ -48,6 +51,8 @@ struct QueueModel: Equatable {
         var unique: UniqueKey?
         var orderKey: String?
         var places = 1
+        var interval: Int64 = 0
+        var burst: Int64 = 1
     }
 
     let leaseMilliseconds: Int64
@@ -76,6 +81,10 @@ struct QueueModel: Equatable {
     var heads: [String: String] = [:]
     /// Those held back, by their keys and in their order, with the time they are due or 0.
     var ordered: [String: [Held]] = [:]
+    /// Order keys with a rate, by the time from which on their next job may start.
+    var rates: [String: Int64] = [:]
+    /// What running jobs have said of themselves, of those that are still there.
+    var notes: [String: Notes] = [:]
     /// Completed jobs whose records stay, by their time.
     var kept: [String: Int64] = [:]
     var keptMilliseconds: Int64 = 0
@@ -117,7 +126,7 @@ struct QueueModel: Equatable {
                 jobs[job.id] = Job(
                     payload: job.payload, maxAttempts: job.maxAttempts, priority: job.priority,
                     deadline: job.lifetime.map { now + $0 }, unique: job.unique, orderKey: job.orderKey,
-                    places: job.places)
+                    places: job.places, interval: job.interval, burst: job.burst)
                 if job.orderKey != nil {
                     lineUps.append((job.id, job.delay > 0 ? now + job.delay : 0))
                 } else if job.delay > 0 {
@@ -207,7 +216,7 @@ struct QueueModel: Equatable {
             heads[free] = next.id
             ordered[key]?.removeFirst()
             if ordered[key]?.isEmpty == true { ordered[key] = nil }
-            put(next.id, due: next.due, isAlone: job.diedAlone, now: now)
+            put(next.id, due: start(next.id, due: next.due, now: now), isAlone: job.diedAlone, now: now)
             if job.places == 1 { return }
         }
     }
@@ -224,7 +233,7 @@ struct QueueModel: Equatable {
             }
             heads[free] = id
         }
-        put(id, due: due, isAlone: isAlone, now: now)
+        put(id, due: start(id, due: due, now: now), isAlone: isAlone, now: now)
     }
 
     private mutating func put(_ id: String, due: Int64, isAlone: Bool, now: Int64) {
@@ -320,6 +329,7 @@ struct QueueModel: Equatable {
         breathe(now: now)
         guard check != 0, now >= check else { return }
         if keptMilliseconds > 0 { trimKept(now: now, toCount: false) }
+        trimRates(now: now)
         for (member, due) in scheduled.sorted(by: { ($0.value, $0.key) < ($1.value, $1.key) }) where due <= now {
             scheduled[member] = nil
             if member.hasPrefix("!") {
@@ -465,7 +475,7 @@ struct QueueModel: Equatable {
         jobs[id] = Job(
             payload: job.payload, maxAttempts: job.maxAttempts, failures: job.failures, priority: job.priority,
             deadline: job.deadline, unique: job.unique, orderKey: job.orderKey,
-            places: job.places, diedAlone: job.diedAlone)
+            places: job.places, interval: job.interval, burst: job.burst, diedAlone: job.diedAlone)
         lineUp(id, 0, isAlone: job.diedAlone, now: 0)
     }
 
@@ -476,24 +486,5 @@ struct QueueModel: Equatable {
 
     static func id(ofMember member: String) -> String {
         (33...36).contains(member.utf8.first ?? 0) ? String(member.dropFirst()) : member
-    }
-
-    /// Each job is in exactly one place; leases and expiries go together.
-    func brokenInvariant() -> String? {
-        var places: [String] = ready.values.flatMap(\.self) + alone
-        places += scheduled.keys.map(Self.id(ofMember:))
-        places += leases.values.flatMap(\.ids)
-        places += dead.keys
-        places += ordered.values.flatMap { $0.map(\.id) }
-        places += kept.keys
-        for (place, id) in heads where jobs[id]?.orderKey.map({ place.hasPrefix($0) }) != true {
-            return "a foreign head"
-        }
-        for key in ordered.keys where !heads.keys.contains(where: { $0.hasPrefix(key) }) {
-            return "jobs held back without a head"
-        }
-        if places.count != Set(places).count { return "a job is in two places" }
-        if Set(places) != Set(jobs.keys) { return "a job is in no place, or a place without a job" }
-        return Set(leases.keys) == Set(expiries.keys) ? nil : "a lease without an expiry, or the other way round"
     }
 }
