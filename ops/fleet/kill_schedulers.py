@@ -39,6 +39,12 @@ def library():
     return next(iter(sorted(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
 
 
+def remove_leftovers(pid):
+    """What libfaketime shares outlives a process that is killed, and would trip the next one of this number."""
+    for leftover in (f"/dev/shm/faketime_shm_{pid}", f"/dev/shm/sem.faketime_sem_{pid}"):
+        pathlib.Path(leftover).unlink(missing_ok=True)
+
+
 def instant(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
@@ -95,9 +101,7 @@ class Scheduler:
         process.kill()
         process.wait()
         self.kills += 1
-        # What libfaketime shares would trip the next process of this number.
-        for leftover in (f"/dev/shm/faketime_shm_{process.pid}", f"/dev/shm/sem.faketime_sem_{process.pid}"):
-            pathlib.Path(leftover).unlink(missing_ok=True)
+        remove_leftovers(process.pid)
 
     def text(self, start=0):
         if not self.log.exists():
@@ -161,7 +165,9 @@ class Run:
         scheduler = Scheduler(fleet, "refused", fleet.folder / "refused-clock")
         scheduler.set_clock(FAST_SECONDS)
         fleet.start("refused", [*scheduler.prefix(), str(fleet.binaries / "tributary-scheduler")])
-        code = fleet.processes.pop("refused").wait(30)
+        process = fleet.processes.pop("refused")
+        code = process.wait(30)
+        remove_leftovers(process.pid)
         self.check("a start with a clock that is five minutes fast is refused",
                    code == REFUSED and "ms apart; synchronise them" in scheduler.text(), f"exit code {code}")
 
@@ -238,6 +244,8 @@ def main():
         run.check("the run came to its end", False, error)
     finally:
         fleet.stop()
+        for process in fleet.processes.values():
+            remove_leftovers(process.pid)
     run.say("over")
     if run.failed or options.keep:
         print(f"  logs and data: {folder}")
