@@ -39,13 +39,41 @@ struct JobTrail {
         var table = Table(
             columns: [.init(heading: ""), .init(heading: "", isElastic: true, isWrapped: true)], indent: 2,
             hasHeadings: false)
-        for member in row.object?.members ?? [] where !member.value.isNull {
+        for member in row.object?.members ?? [] where !member.value.isNull && member.key != Self.attempts {
             let text = member.value.instant?.shown ?? member.value.plain
             table.rows.append(["\(member.key, .dim)", "\(text)"])
         }
         page.add(table)
+        if let attempts = row[Self.attempts]?.array, !attempts.isEmpty {
+            page.heading("\("What was tried", .bold) (the last \(attempts.count))")
+            page.add(Self.table(ofAttempts: attempts))
+        }
         if let order = row["orderId"]?.string { page.add("  See also: tributary order \(order)") }
         return page
+    }
+
+    /// The member of a row that holds what was tried, oldest first.
+    private static let attempts = "attempts"
+
+    private static func table(ofAttempts attempts: [JSON]) -> Table {
+        var table = Table(
+            columns: [
+                .init(heading: ""), .init(heading: ""), .init(heading: ""), .init(heading: "", isRight: true),
+                .init(heading: "", isElastic: true),
+            ],
+            indent: 2, hasHeadings: false)
+        table.rows = attempts.map { attempt in
+            let status = attempt["httpStatus"]?.integer.map { "http \($0)" }
+            let kind = attempt["class"]?.string
+            let isGood = attempt["httpStatus"]?.integer.map { (200...299).contains($0) } ?? false
+            let what = [status, kind].compactMap(\.self).joined(separator: ", ")
+            return [
+                "\(attempt["at"]?.instant?.shown ?? "-", .dim)", "attempt \(attempt["attempt"]?.integer ?? 0)",
+                "\(what.isEmpty ? "not finished" : what, isGood ? .good : .bad)",
+                "\(attempt["tookMs"]?.integer.map { "\($0) ms" } ?? "-")", "\(attempt["next"]?.string ?? "")",
+            ]
+        }
+        return table
     }
 
     private static let events = PostgresStatement(
@@ -85,10 +113,11 @@ struct JobTrail {
         """
         SELECT jsonb_build_object('id', d.id, 'eventId', d.event_id, 'type', e.type, 'url', p.url, 'status', d.status,
             'attempt', d.attempt, 'nextAttemptAt', CASE WHEN d.status = 'owed' THEN d.next_attempt_at END,
-            'endReason', d.end_reason, 'endedAt', d.ended_at, 'orderId', o.external_id, 'lastAttempt', (
-                SELECT 'http ' || coalesce(a.http_status::text, '-') || coalesce(', ' || a.class, '') || ', '
-                    || coalesce(a.total_us / 1000 || ' ms', 'unfinished')
-                FROM webhook_attempts a WHERE a.delivery_id = d.id ORDER BY a.attempt DESC, a.fence DESC LIMIT 1))
+            'endReason', d.end_reason, 'endedAt', d.ended_at, 'orderId', o.external_id, 'attempts', (
+                SELECT jsonb_agg(jsonb_build_object('attempt', a.attempt, 'at', a.started_at, 'class', a.class,
+                    'httpStatus', a.http_status, 'tookMs', a.total_us / 1000, 'next', a.next_reason)
+                    ORDER BY a.attempt, a.fence)
+                FROM (SELECT * FROM webhook_attempts WHERE delivery_id = d.id ORDER BY attempt DESC, fence DESC LIMIT 20) a))
         FROM webhook_deliveries d
         JOIN webhook_events e ON e.id = d.event_id JOIN webhook_endpoints p ON p.id = d.endpoint_id
         LEFT JOIN orders o ON o.id = e.order_id WHERE d.id = $1

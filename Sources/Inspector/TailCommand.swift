@@ -81,7 +81,8 @@ private final class Tail {
     }
 
     private func show(_ piece: JobFeedReader.Piece) async throws {
-        let wanted = piece.events.filter(matches).prefix(limit - shown)
+        // Each worker tells in order; of several that tell at once, the times do.
+        let wanted = piece.events.filter(matches).sorted { $0.event.at < $1.event.at }.prefix(limit - shown)
         guard !wanted.isEmpty || piece.leftOut > 0 else { return }
         try await session.console.progress("")
         shown += wanted.count

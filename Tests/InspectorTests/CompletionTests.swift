@@ -34,6 +34,8 @@ struct CompletionTests {
             ])
         #expect(try await bash(["jobs", "--queue", "w"]) == ["webhooks"])
         #expect(try await bash(["pause", "n"]) == ["notifications"])
+        #expect(try await bash(["tail", "--outcome", "re"]) == ["retried"])
+        #expect(try await bash(["watch", "--i"]) == ["--interval"])
         #expect(try await bash(["schedule", "run", "c"]) == ["commission-confirmation"])
         #expect(try await bash(["job", "--"]) == ["--json", "--no-color", "--help"])
         // A free value is the shell's own business.

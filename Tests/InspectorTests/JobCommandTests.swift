@@ -4,6 +4,7 @@ import EventLoop
 import Fleet
 import JobQueue
 import Ledger
+import Postgres
 import Testing
 
 @testable import Inspector
@@ -198,6 +199,20 @@ struct JobCommandTests {
             let delivery = try #require(owed.first)
             let sent = try await tributary("job", "delivery-\(delivery.deliveryID)-0", "--json").json["record"]
             #expect(sent?["what"] == "delivery" && sent?["row"]?["status"] == "owed")
+            #expect(sent?["row"]?["attempts"] == .null)
+            try await tributary.pool.executeScript(
+                """
+                INSERT INTO webhook_attempts (delivery_id, attempt, fence, class, http_status, total_us, next_reason)
+                VALUES ('\(delivery.deliveryID)', 1, 1, 'status', 503, 12000, 'again in 30 s'),
+                       ('\(delivery.deliveryID)', 2, 2, NULL, NULL, NULL, NULL)
+                """)
+            let tried = try await tributary("job", "delivery-\(delivery.deliveryID)-1")
+            #expect(tried.out.contains("What was tried (the last 2)\n"), "\(tried.out)")
+            #expect(
+                tried.lines.contains {
+                    $0.contains("  attempt 1  http 503, status") && $0.hasSuffix("  12 ms  again in 30 s")
+                })
+            #expect(tried.lines.contains { $0.contains("  attempt 2  not finished") })
             #expect(sent?["row"]?["url"] == "https://ada.example/hooks")
             let none = try await tributary("job", "price-\(UUID.version7(at: Loop.wallClock))-1")
             #expect(none.status == .failed && none.errors.contains("no queue holds a job price-"))

@@ -17,7 +17,7 @@ struct WatchCommandTests {
             let run = try await tributary("watch", "--frames", "2", changing: ["TRIBUTARY_POSTGRES_URL": nil])
             #expect(run.status == .ok, "\(run.errors)")
             #expect(run.lines.filter { $0.hasPrefix("tributary watch  20") }.count == 2)
-            #expect(run.lines.filter { $0.hasPrefix("  clicks") }.count == 2 && !run.out.contains("\u{1b}"))
+            #expect(run.lines.filter { $0.hasPrefix("  clicks  ") }.count == 2 && !run.out.contains("\u{1b}"))
             #expect(run.out.contains("  webhooks: 1 dead letter: tributary dead list --queue webhooks"))
         }
     }
