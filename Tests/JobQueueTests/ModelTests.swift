@@ -96,9 +96,9 @@ struct ModelWalk {
         case 0..<25: return try await enqueue()
         case 25..<55: return try await lease()
         case 55..<80: return try await settle()
-        case 80..<87: return try await tick()
+        case 80..<87: return !isPlain && chance(60) ? try await note() : try await tick()
         case 87..<92: return try await extend()
-        case 92..<95: return !isPlain && chance(40) ? try await note() : try await operate()
+        case 92..<95: return try await operate()
         case 95..<97: return try await pause()
         case 97: return restart()
         case 98 where !isPlain: return try await cancel()
@@ -325,7 +325,10 @@ struct ModelWalk {
     }
 
     private mutating func note() async throws -> String {
-        guard let lease = known.randomElement(using: &random), let id = lease.ids.randomElement(using: &random) else {
+        let alive = known.filter { model.leases[$0.fence] != nil }
+        guard let lease = (chance(80) ? alive : known).randomElement(using: &random),
+            let id = lease.ids.randomElement(using: &random)
+        else {
             return "nothing to note"
         }
         let progress = chance(50) ? Int.random(in: 0...1000, using: &random) : nil
