@@ -19,11 +19,19 @@ import Testing
             let master = try await PrivateRedis.start(options: ["--repl-diskless-sync-delay", "0"])
             let replica = try await PrivateRedis.start(options: ["--replicaof", master.host, "\(master.port)"])
             try await eventually {
-                try await PrivateCluster.tell(replica.port, ["INFO", "replication"]).contains("master_link_status:up")
+                try await PrivateCluster.tell(master.port, ["INFO", "replication"]).contains("state=online")
             }
             let fixture = try await TopologyQueue.make(
                 try RedisConfiguration(host: master.host, port: master.port), prefix: "t", shardCount: 4,
-                replicas: ReplicaDemand(replicas: 1, within: .milliseconds(200)))
+                replicas: ReplicaDemand(replicas: 1, within: .milliseconds(500)))
+            // The stream of writes begins with the replica's first acknowledgement, up to a second after its link is up.
+            try await eventually {
+                do throws(QueueError) {
+                    return try await fixture.queue.enqueue(.test("warm", .clicks)) != .full
+                } catch {
+                    return false
+                }
+            }
             return Pair(master: master, replica: replica, fixture: fixture)
         }
 
