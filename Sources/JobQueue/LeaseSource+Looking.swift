@@ -104,8 +104,12 @@ extension LeaseSource {
         let leases = hasWaiters && !lanes[index].board.hasSuspects && lanes[index].waitsUntil == nil
         for (shard, state) in glance.shards.enumerated() {
             switch state {
-            case .needsTick:
-                if leases || !ticks { lanes[index].board.heat(shard) } else { startLook(index, shard) }
+            case .needsTick(let ready):
+                if leases || !ticks {
+                    lanes[index].board.heat(shard, ready: ready)
+                } else {
+                    startLook(index, shard)
+                }
             case .rests(let nextCheck):
                 lanes[index].board.note(nextCheck: nextCheck, shard: shard, now: now)
             }

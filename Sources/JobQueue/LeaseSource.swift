@@ -180,7 +180,7 @@ package final class LeaseSource {
             switch queue.shares.allow(lanes[index].name, wanted: waiters.lazy.map(\.max).min() ?? 1) {
             case .free(let max):
                 let group = lanes[index].board.takeGroup(max: max)
-                lease(group, of: index, max: max, mayTakeAlone: hasSuspects)
+                lease(group, of: index, mayTakeAlone: hasSuspects)
             case .wait(let until): lanes[index].waitsUntil = until
             case .ask: lanes[index].waitsUntil = .max
             }
@@ -228,24 +228,24 @@ package final class LeaseSource {
         for lane in lanes { queue.shares.setDemand(lane.board.hasWork ? demand : 0, of: lane.name) }
     }
 
-    /// Leases for one who waits: from one shard all, from several to each its share.
-    private func lease(_ shards: [Int], of index: Int, max: Int, mayTakeAlone: Bool) {
+    /// Leases for one who waits.
+    private func lease(_ group: [ShardBoard.Share], of index: Int, mayTakeAlone: Bool) {
         leasesOnTheirWay += 1
         isTakingAlone = mayTakeAlone
-        let share = Swift.max(1, max / shards.count)
+        let wanted = group.reduce(0) { $0 + $1.jobs }
         let name = lanes[index].name
-        let grant = queue.shares.begin(name, share * shards.count)
-        turns.charge(index, max)
+        let grant = queue.shares.begin(name, wanted)
+        turns.charge(index, wanted)
         Task {
             // The calls go out in one turn.
-            let others = shards.dropFirst().map { shard in
-                Task { @Loop in await self.ask(index, shard, max: share, mayTakeAlone: mayTakeAlone) }
+            let others = group.dropFirst().map { share in
+                Task { @Loop in await self.ask(index, share, mayTakeAlone: mayTakeAlone) }
             }
-            var asked = [await ask(index, shards[0], max: share, mayTakeAlone: mayTakeAlone)]
+            var asked = [await ask(index, group[0], mayTakeAlone: mayTakeAlone)]
             for other in others { asked.append(await other.value) }
             let got = asked.reduce(0) { $0 + ($1.batch?.jobs.count ?? 0) }
-            queue.shares.end(name, grant, got: got, inDoubt: asked.count { $0.isInDoubt } * share)
-            turns.charge(index, got - max)
+            queue.shares.end(name, grant, got: got, inDoubt: asked.reduce(0) { $0 + $1.inDoubt })
+            turns.charge(index, got - wanted)
             let (batch, left) = LeaseBatch.merging(asked.compactMap(\.batch))
             if let batch {
                 broughtAtMilliseconds = Loop.monotonicMilliseconds
@@ -262,21 +262,21 @@ package final class LeaseSource {
     private struct Asked {
         /// `nil` when nothing was there, or Redis did not answer.
         var batch: LeaseBatch?
-        /// Whether Redis may have leased all the same.
-        var isInDoubt = false
+        /// Jobs that Redis may have leased all the same.
+        var inDoubt = 0
     }
 
-    private func ask(_ index: Int, _ shard: Int, max: Int, mayTakeAlone: Bool) async -> Asked {
+    private func ask(_ index: Int, _ share: ShardBoard.Share, mayTakeAlone: Bool) async -> Asked {
         do throws(QueueError) {
             let answer = try await queue.lease(
-                lanes[index].name, shard: shard, max: max, mayTakeAlone: mayTakeAlone)
+                lanes[index].name, shard: share.shard, max: share.jobs, mayTakeAlone: mayTakeAlone)
             failures = 0
-            lanes[index].board.note(answer, shard: shard, now: Loop.monotonicMilliseconds)
+            lanes[index].board.note(answer, shard: share.shard, now: Loop.monotonicMilliseconds)
             return Asked(batch: answer.batch)
         } catch {
-            lanes[index].board.heat(shard)
+            lanes[index].board.heat(share.shard)
             backOff(error, lanes[index].name)
-            return Asked(isInDoubt: error.mayHaveHappened)
+            return Asked(inDoubt: error.mayHaveHappened ? share.jobs : 0)
         }
     }
 

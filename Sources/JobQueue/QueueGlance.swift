@@ -5,14 +5,17 @@ import Redis
 /// What a look over all shards of some queues found; it has written nothing.
 struct QueueGlance: Equatable {
     enum Shard: Equatable {
-        /// Something is due or ready there, or leases must be breathed on: ``JobQueue/tick(_:shard:)`` does it.
-        case needsTick
+        /// Something is due, or leases must be breathed on, or about so many jobs are ready: ``JobQueue/tick(_:shard:)`` does
+        /// it, and a lease.
+        case needsTick(ready: Int)
         /// Nothing to do before that; `nil` when nothing is scheduled or leased there.
         case rests(nextCheck: Duration?)
 
         /// From what `operations/glance.lua` answers.
         init(_ number: Int64) {
-            self = number == -2 ? .needsTick : .rests(nextCheck: number < 0 ? nil : .milliseconds(number))
+            self =
+                number <= -2
+                ? .needsTick(ready: Int(-2 - number)) : .rests(nextCheck: number < 0 ? nil : .milliseconds(number))
         }
     }
 

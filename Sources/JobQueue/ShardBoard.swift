@@ -8,9 +8,18 @@ struct ShardBoard {
         /// Suspects wait for a worker that holds nothing.
         var hasSuspects = false
         var checkAtMilliseconds: Int64?
-        /// As the last answer said.
+        /// As the last answer or look said.
         var readyLeft = 0
     }
+
+    /// What is asked of one shard.
+    struct Share {
+        let shard: Int
+        var jobs: Int
+    }
+
+    /// Beyond it, more calls cost more than a larger batch saves.
+    static let groupMax = 8
 
     private var shards: [Shard]
     private var next = 0
@@ -30,27 +39,37 @@ struct ShardBoard {
 
     mutating func heat(_ shard: Int) { shards[shard].isHot = true }
 
+    mutating func heat(_ shard: Int, ready: Int) {
+        shards[shard].isHot = true
+        shards[shard].readyLeft = ready
+    }
+
     mutating func heatAll() { for shard in shards.indices { shards[shard].isHot = true } }
 
-    /// The shards to lease from at once, in turn so that none starves: all in which something may be ready, up to `max`. One
-    /// that has `max` jobs stands alone, and so does, while suspects wait, one with some. Empty when none is worth it. Each
-    /// is cold from here until its answer is noted.
-    mutating func takeGroup(max: Int) -> [Int] {
-        var group: [Int] = []
+    /// The shards to lease from at once and how many jobs of each, in turn so that none starves: as many as fill a batch of
+    /// `max`, as far as is known. While suspects wait it is one shard with some. Empty when none is worth it. Each is cold
+    /// from here until its answer is noted.
+    mutating func takeGroup(max: Int) -> [Share] {
+        var group: [Share] = []
+        var room = max
         var firstLeftOut: Int?
-        for step in 0..<shards.count where group.count < max {
+        for step in 0..<shards.count where room > 0 && group.count < Self.groupMax {
             let shard = (next + step) % shards.count
             guard hasSuspects ? shards[shard].hasSuspects : shards[shard].isHot else { continue }
-            let standsAlone = hasSuspects || shards[shard].readyLeft >= max
-            if standsAlone, !group.isEmpty {
+            let jobs = min(Swift.max(1, shards[shard].readyLeft), max)
+            if jobs > room {
                 firstLeftOut = firstLeftOut ?? shard
                 continue
             }
             shards[shard].isHot = false
-            group.append(shard)
-            if standsAlone { break }
+            group.append(Share(shard: shard, jobs: jobs))
+            room -= jobs
+            if hasSuspects { break }
         }
-        if let last = group.last { next = firstLeftOut ?? (last + 1) % shards.count }
+        guard let last = group.last else { return [] }
+        next = firstLeftOut ?? (last.shard + 1) % shards.count
+        // More may have come meanwhile.
+        for index in group.indices { group[index].jobs += room / group.count }
         return group
     }
 

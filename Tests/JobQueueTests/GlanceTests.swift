@@ -14,7 +14,7 @@ struct GlanceTests {
         try await fixture.queue.glance([.webhooks])[0].shards[shard]
     }
 
-    private func needsTick(_ shard: QueueGlance.Shard) -> Bool { shard == .needsTick }
+    private func needsTick(_ shard: QueueGlance.Shard) -> Bool { if case .needsTick = shard { true } else { false } }
 
     private func wait(_ shard: QueueGlance.Shard) -> Duration? {
         if case .rests(let wait) = shard { wait } else { nil }
@@ -56,7 +56,7 @@ struct GlanceTests {
             #expect(glance.map(\.isLimited) == [false, false, false])
             #expect(glance[0].shards == Array(repeating: .rests(nextCheck: nil), count: 5))
             #expect(
-                glance[1].shards == (0..<5).map { $0 <= number ? .needsTick : .rests(nextCheck: nil) })
+                glance[1].shards == (0..<5).map { $0 <= number ? .needsTick(ready: 1) : .rests(nextCheck: nil) })
             #expect(glance[2].shards == glance[0].shards)
         }
     }
@@ -72,7 +72,7 @@ struct GlanceTests {
         }
         _ = try await fixture.queue.enqueue(.test("a"))
         let shard = fixture.configuration.shard(of: "key")
-        let wanted = (0..<4).map { $0 == shard ? QueueGlance.Shard.needsTick : .rests(nextCheck: nil) }
+        let wanted = (0..<4).map { $0 == shard ? QueueGlance.Shard.needsTick(ready: 1) : .rests(nextCheck: nil) }
         for _ in 0..<2 { #expect(try await fixture.queue.glance([.clicks, .webhooks])[1].shards == wanted) }
         #expect(!fixture.queue.glancesSpanShards)
     }

@@ -91,13 +91,19 @@ struct KillLoopTests {
         let fixture = processes.fixture
         // What lies about still was done before: by a worker that was killed before it could say so.
         for name in [QueueName.webhooks, .notifications] {
-            try await eventually(within: .seconds(20)) {
-                let sum = try await fixture.queue.stats(name).sum
-                return sum.ready + sum.leased + sum.suspects + sum.scheduled == 0
+            var sum = try await fixture.queue.stats(name).sum
+            do {
+                try await eventually(within: .seconds(20)) {
+                    sum = try await fixture.queue.stats(name).sum
+                    return sum.ready + sum.leased + sum.suspects + sum.scheduled == 0
+                }
+            } catch {
+                let findings = try await fixture.queue.check(name).findings
+                throw TestSupportError("\(seed): \(name) does not run empty: \(sum); \(findings)")
             }
-            let sum = try await fixture.queue.stats(name).sum
             #expect(sum.dead == 0 && sum.failedTotal == 0, "\(seed): an attempt was spent")
-            #expect(try await fixture.queue.check(name).findings.isEmpty, "\(seed)")
+            let findings = try await fixture.queue.check(name).findings
+            #expect(findings.isEmpty, "\(seed)")
         }
         let effects = try await processes.counts("effects")
         #expect(Set(effects.keys) == Set(ids + ids.map { "next-\($0)" }), "\(seed)")

@@ -94,16 +94,16 @@ struct LeaseSourceTests {
     }
 
     @Loop @Test func theWorkOfManyShardsIsOneBatch() async throws {
-        let fixture = try await QueueFixture.make { $0.shardCount = 16 }
+        let fixture = try await QueueFixture.make { $0.shardCount = ShardBoard.groupMax }
         _ = try await fixture.queue.enqueue(keys(fixture).map { .test("job-\($0)", shardKey: $0) })
         let source = try await source(fixture)
         source.busyMilliseconds = 60_000
         let batch = try #require(await source.next(max: 100))
-        #expect(batch.jobs.count == 16 && Set(batch.leases.map(\.shard)).count == 16)
+        #expect(batch.jobs.count == ShardBoard.groupMax && Set(batch.leases.map(\.shard)).count == ShardBoard.groupMax)
         // While there is work, new work in any shard is found by one look.
         _ = try await fixture.queue.enqueue(keys(fixture).map { .test("next-\($0)", shardKey: $0) })
         let next = try #require(await source.next(max: 100))
-        #expect(next.jobs.count == 16)
+        #expect(next.jobs.count == ShardBoard.groupMax)
         #expect(try await fixture.queue.complete(batch.jobs + next.jobs) == Settlement())
         #expect(fixture.queue.heldJobCount == 0)
         await source.stop()

@@ -9,12 +9,34 @@ struct ShardBoardTests {
         LeaseAnswer(batch: nil, isPaused: isPaused, nextCheck: next, readyLeft: ready, suspectsLeft: suspects)
     }
 
-    @Test func allHotShardsAreAskedAtOnceUpToTheRoomThereIs() {
+    private func group(_ board: inout ShardBoard, _ max: Int) -> [[Int]] {
+        board.takeGroup(max: max).map { [$0.shard, $0.jobs] }
+    }
+
+    @Test func hotShardsAreAskedAtOnceUpToTheRoomThereIs() {
         var board = ShardBoard(shardCount: 3)
         board.heatAll()
-        #expect(board.takeGroup(max: 2) == [0, 1])
+        #expect(group(&board, 2) == [[0, 1], [1, 1]])
         board.heat(0)
-        #expect(board.takeGroup(max: 2) == [2, 0] && board.takeGroup(max: 2).isEmpty && !board.hasWork)
+        #expect(group(&board, 2) == [[2, 1], [0, 1]] && group(&board, 2).isEmpty && !board.hasWork)
+    }
+
+    /// What is known to be there is asked for, and all share the room that is left.
+    @Test func eachIsAskedForWhatItHasAndAShareOfTheRest() {
+        var board = ShardBoard(shardCount: 3)
+        board.heat(0, ready: 5)
+        board.heat(1, ready: 0)
+        board.heat(2, ready: 14)
+        #expect(group(&board, 40) == [[0, 11], [1, 7], [2, 20]])
+        board.note(answer(ready: 500), shard: 1, now: 0)
+        #expect(group(&board, 40) == [[1, 40]])
+    }
+
+    @Test func aGroupHasAtMostSoManyShards() {
+        var board = ShardBoard(shardCount: 20)
+        board.heatAll()
+        #expect(group(&board, 100).count == ShardBoard.groupMax)
+        #expect(group(&board, 100).first?.first == ShardBoard.groupMax)
     }
 
     /// Every shard has its turn, however much others have: also one that fills a batch alone, and those beside it.
@@ -22,22 +44,20 @@ struct ShardBoardTests {
         var board = ShardBoard(shardCount: 4)
         for shard in [0, 1, 3] { board.heat(shard) }
         board.note(answer(ready: 10), shard: 2, now: 0)
-        #expect(board.takeGroup(max: 10) == [0, 1, 3])
-        for shard in [0, 1, 3] { board.note(answer(ready: 9), shard: shard, now: 0) }
-        #expect(board.takeGroup(max: 10) == [2])
+        #expect(group(&board, 9) == [[0, 3], [1, 3], [3, 3]])
+        #expect(group(&board, 9) == [[2, 9]])
         board.note(answer(ready: 10), shard: 2, now: 0)
-        #expect(board.takeGroup(max: 10) == [3, 0, 1] && board.takeGroup(max: 10) == [2])
-        board.note(answer(ready: 9), shard: 2, now: 0)
-        board.heat(0)
-        #expect(board.takeGroup(max: 10) == [0, 2])
+        board.heat(3, ready: 9)
+        board.heat(0, ready: 4)
+        #expect(group(&board, 9) == [[3, 9]] && group(&board, 9) == [[0, 9]] && group(&board, 9) == [[2, 9]])
     }
 
     @Test func anAnswerWithReadyJobsKeepsAShardHotUnlessItIsPaused() {
         var board = ShardBoard(shardCount: 2)
         board.note(answer(ready: 5), shard: 1, now: 0)
-        #expect(board.takeGroup(max: 9) == [1])
+        #expect(group(&board, 9) == [[1, 9]])
         board.note(answer(ready: 5, isPaused: true), shard: 1, now: 0)
-        #expect(board.takeGroup(max: 9).isEmpty && !board.hasWork)
+        #expect(group(&board, 9).isEmpty && !board.hasWork)
     }
 
     @Test func suspectsComeBeforeEverythingElseAndByThemselves() {
@@ -46,10 +66,10 @@ struct ShardBoardTests {
         board.note(answer(suspects: 1), shard: 1, now: 0)
         board.note(answer(suspects: 1), shard: 2, now: 0)
         #expect(board.hasSuspects)
-        #expect([board.takeGroup(max: 9), board.takeGroup(max: 9)] == [[1], [2]])
+        #expect([group(&board, 9), group(&board, 9)] == [[[1, 9]], [[2, 9]]])
         board.note(answer(), shard: 1, now: 0)
         board.note(answer(), shard: 2, now: 0)
-        #expect(board.takeGroup(max: 9) == [0])
+        #expect(group(&board, 9) == [[0, 9]])
     }
 
     @Test func theEarliestCheckIsOfferedOnce() {

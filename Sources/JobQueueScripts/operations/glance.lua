@@ -4,8 +4,9 @@
 -- KEYS  for each shard of each queue: meta, expiries, ready, alone, urgent, high, low; then the limits of each queue whose
 --       home is among the shards
 -- ARGV  lease in ms, number of shards of queues
--- Returns a number for each shard of each queue: -2 when it needs a tick (something is due or ready, or leases must be
---       breathed on), -1 when nothing is scheduled or leased there, else the ms after which it is to be looked at; then
+-- Returns a number for each shard of each queue: -2 - n when it needs a tick (something is due, or leases must be breathed
+--       on, or jobs are ready: n of normal priority, or 1 for any number of others), -1 when nothing is scheduled or leased
+--       there, else the ms after which it is to be looked at; then
 --       for each limits key 1 when it is there
 -- O(1) for each shard of each queue
 local KEYS_PER_SHARD = 7
@@ -21,8 +22,10 @@ for number = 1, shards do
     local breathes = now - tonumber(values[2] or 0) > lease_ms / 10 and call('EXISTS', KEYS[first + 2]) == 1
     wait = (breathes or check <= now) and -2 or check - now
   end
-  if wait ~= -2 and values[3] ~= '1' and call('EXISTS', unpack(KEYS, first + 3, first + KEYS_PER_SHARD)) > 0 then
-    wait = -2
+  if values[3] ~= '1' then
+    local ready = call('LLEN', KEYS[first + 3])
+    if call('EXISTS', unpack(KEYS, first + 4, first + KEYS_PER_SHARD)) > 0 then ready = ready + 1 end
+    if ready > 0 then wait = -2 - ready end
   end
   answer[number] = wait
 end
