@@ -69,7 +69,7 @@ let package = Package(
         room(
             "Bookkeeping",
             uses: [
-                "Ledger", "Notifications", "Webhooks", "Fleet", "JobQueue", "Postgres", "Telemetry", "Crypto",
+                "Ledger", "Notifications", "Webhooks", "Fleet", "JobQueue", "Postgres", "Redis", "Telemetry", "Crypto",
                 "EventLoop",
                 "Core",
             ]),

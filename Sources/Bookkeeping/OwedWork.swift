@@ -25,7 +25,7 @@ package final class OwedWork {
     nonisolated private static let sliceMax = 500
 
     private let pool: PostgresPool
-    private let queue: JobQueue
+    let queue: JobQueue
     private let recorder: any DeadLetterRecorder
 
     /// - Parameter recorder: told of ends that it finds; the rows alone by default.

@@ -1,6 +1,8 @@
 import Core
 package import EventLoop
 import Fleet
+import JobQueue
+import Redis
 import Telemetry
 
 @Loop private let sweptSteps = Counter(
@@ -19,6 +21,8 @@ package final class Sweep: FleetService {
     private let age: Duration
     private let alerts: OperatorAlerts?
     private var nextAlertLook: Int64 = 0
+    /// The run of Redis whose file was written anew, by whomever.
+    private var renewedRunID: String?
     private let log = Log(component: "sweep")
     private var task: Task<Void, Never>?
 
@@ -41,6 +45,7 @@ package final class Sweep: FleetService {
             while !Task.isCancelled {
                 do {
                     try await Loop.sleep(for: interval)  // a timer of the loop; stop() cancels it
+                    await renewRedisFile()
                     report(try await work.enqueueDue(olderThan: age))
                     try await lookForParkedOrders()
                 } catch is CancellationError {
@@ -49,6 +54,21 @@ package final class Sweep: FleetService {
                     log.warning("sweep failed", ["error": .error(error)])
                 }
             }
+        }
+    }
+
+    private func renewRedisFile() async {
+        let queue = work.queue
+        guard let runID = queue.connection.serverRunID, runID != renewedRunID else { return }
+        do throws(QueueError) {
+            if try await queue.renewAppendOnlyFile() {
+                log.info("Redis writes its append-only file anew after its start")
+            }
+            renewedRunID = runID
+        } catch {
+            // A managed Redis may forbid it: once is enough to say so.
+            if !error.isUnreachableStore { renewedRunID = runID }
+            log.warning("Redis' append-only file was not written anew", ["error": .error(error)])
         }
     }
 

@@ -5,7 +5,7 @@ import TestSupport
 struct AppendOnlyFile {
     private let path: String
 
-    /// The incremental file: everything since the start.
+    /// The incremental file: everything since the start, or since it was written anew.
     init(of redis: PrivateRedis) throws {
         let folder = "\(redis.dataDirectory)/appendonlydir"
         guard let directory = opendir(folder) else { throw TestSupportError("\(folder) cannot be read") }
@@ -14,7 +14,8 @@ struct AppendOnlyFile {
         while let entry = readdir(directory) {
             names.append(withUnsafePointer(to: &entry.pointee.d_name.0) { String(cString: $0) })
         }
-        guard let name = names.first(where: { $0.hasSuffix(".incr.aof") }) else {
+        func number(_ name: String) -> Int { name.split(separator: ".").dropLast(2).last.flatMap { Int($0) } ?? 0 }
+        guard let name = names.filter({ $0.hasSuffix(".incr.aof") }).max(by: { number($0) < number($1) }) else {
             throw TestSupportError("\(folder) has no incremental file")
         }
         path = "\(folder)/\(name)"
