@@ -89,6 +89,8 @@ struct CheckTests {
 
     @Loop @Test func leasesAndExpiriesAreMadeToAgree() async throws {
         let fixture = try await fixture()
+        // A heartbeat would mend it before the check does.
+        for lease in fixture.queue.held.heldLeases { fixture.queue.held.release(lease, jobCount: .max) }
         _ = try await fixture.connection.command(["ZADD", fixture.key("expiries"), 4_000_000_000_000, "77"])
         try await expect([.expiryWithoutLease], fixture)
         _ = try await fixture.connection.command(["HDEL", fixture.key("jobs"), "job-12"])

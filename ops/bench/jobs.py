@@ -22,7 +22,8 @@ WORKERS, IDLE_WORKERS = 2, 10
 # (name, queue, feature of `tributary-bench enqueue`). The queue of events remembers completed ids, so that a producer's late
 # repeat changes nothing.
 FEATURES = [("jobs without features", "commissions", "none"), ("completed ids remembered", "conversions", "none"),
-            ("four priorities in turn", "commissions", "priorities"), ("jobs with a lifetime", "commissions", "lifetime")]
+            ("four priorities in turn", "commissions", "priorities"), ("jobs with a lifetime", "commissions", "lifetime"),
+            ("a unique key each", "commissions", "unique"), ("5,000 order keys in turn", "commissions", "order-keys")]
 
 
 def measure(bench):

@@ -18,12 +18,9 @@ The last line is "passed failed". The seed is printed and TRIBUTARY_SEED repeats
 import argparse
 import datetime
 import json
-import os
 import random
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -33,6 +30,7 @@ import kills
 import overlap
 from acts import Operator
 from clicks import Clicker
+from checked_run import CheckedRun
 from fleet import Fleet
 from orders import PARTNERS, Orders, in_batches, instant, policies
 from recorder import IN_TRANSACTION
@@ -50,26 +48,9 @@ OWED = {
 }
 
 
-class Run:
+class Run(CheckedRun):
     def __init__(self, options):
-        self.options = options
-        self.seed = int(os.environ.get("TRIBUTARY_SEED") or time.time_ns() % 1_000_000)
-        self.dice = random.Random(self.seed)
-        self.passed, self.failed, self.begin = 0, 0, time.monotonic()
-        print(f"seed {self.seed}, {options.orders} orders, at least {options.kills} kills", flush=True)
-
-    def say(self, text):
-        print(f"  [{time.monotonic() - self.begin:4.0f} s] {text}", flush=True)
-
-    def check(self, what, good, detail=""):
-        print(f"  {'ok  ' if good else 'FAIL'} {what}{': ' + str(detail) if detail != '' else ''}", flush=True)
-        self.passed, self.failed = self.passed + bool(good), self.failed + (not good)
-
-    def check_none(self, what, problems):
-        """Holds when there is no problem; the first few are shown."""
-        problems = list(problems)
-        shown = "\n       ".join([f"{len(problems)} problems", *map(str, problems[:8])]) if problems else ""
-        self.check(what, not problems, shown)
+        super().__init__(options, f"{options.orders} orders, at least {options.kills} kills")
 
     # --- the play
 
@@ -301,12 +282,7 @@ def main():
     finally:
         fleet.stop()
     run.say("over")
-    if run.failed or options.keep:
-        print(f"  logs and data: {folder}")
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-    print(run.passed, run.failed)
-    sys.exit(1 if run.failed else 0)
+    run.end(folder)
 
 
 if __name__ == "__main__":

@@ -15,16 +15,13 @@ The last line is "passed failed". The seed is printed and TRIBUTARY_SEED repeats
 import argparse
 import datetime
 import json
-import os
 import pathlib
-import random
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 
+from checked_run import CheckedRun
 from fleet import Fleet
 
 FAST_SECONDS = 300
@@ -116,24 +113,9 @@ class Scheduler:
         return [(instant(line["time"]), instant(line["schedule.slot"])) for line in lines]
 
 
-class Run:
+class Run(CheckedRun):
     def __init__(self, options):
-        self.options = options
-        self.seed = int(os.environ.get("TRIBUTARY_SEED") or time.time_ns() % 1_000_000)
-        self.dice = random.Random(self.seed)
-        self.passed, self.failed, self.begin = 0, 0, time.monotonic()
-        print(f"seed {self.seed}, {options.kills} kills", flush=True)
-
-    def say(self, text):
-        print(f"  [{time.monotonic() - self.begin:4.0f} s] {text}", flush=True)
-
-    def check(self, what, good, detail=""):
-        print(f"  {'ok  ' if good else 'FAIL'} {what}{': ' + str(detail) if detail != '' else ''}", flush=True)
-        self.passed, self.failed = self.passed + bool(good), self.failed + (not good)
-
-    def check_none(self, what, problems):
-        problems = list(problems)
-        self.check(what, not problems, "\n       ".join(map(str, problems[:8])))
+        super().__init__(options, f"{options.kills} kills")
 
     def play(self, fleet):
         fleet.start_servers()
@@ -247,12 +229,7 @@ def main():
         for process in fleet.processes.values():
             remove_leftovers(process.pid)
     run.say("over")
-    if run.failed or options.keep:
-        print(f"  logs and data: {folder}")
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-    print(run.passed, run.failed)
-    sys.exit(1 if run.failed else 0)
+    run.end(folder)
 
 
 if __name__ == "__main__":

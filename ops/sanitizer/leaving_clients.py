@@ -12,7 +12,6 @@ import argparse
 import http.client
 import json
 import pathlib
-import shutil
 import signal
 import socket
 import struct
@@ -23,7 +22,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "ops" / "fleet"))
-from fleet import Fleet  # noqa: E402  # the folder is not a package
+from checked_run import CheckedRun  # noqa: E402  # the folder is not a package
+from fleet import Fleet  # noqa: E402
 
 CLIENTS = 60
 # Of six clients, what three send whole: an event, 50 events, and an event with a click after it.
@@ -94,14 +94,10 @@ class Visit:
             connection.close()
 
 
-class Run:
-    def __init__(self, fleet, binary):
+class Run(CheckedRun):
+    def __init__(self, options, fleet, binary):
+        super().__init__(options)
         self.fleet, self.binary = fleet, binary
-        self.passed = self.failed = 0
-
-    def check(self, what, good, detail=""):
-        print(f"  {'ok  ' if good else 'FAIL'} {what}{f': {detail}' if detail else ''}", flush=True)
-        self.passed, self.failed = self.passed + bool(good), self.failed + (not good)
 
     def play(self):
         fleet = self.fleet
@@ -165,7 +161,7 @@ def main():
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="tributary-sanitizer-")
     fleet = Fleet(folder, options.binaries)
-    run = Run(fleet, None)
+    run = Run(options, fleet, None)
     try:
         run.binary = build()
         run.play()
@@ -173,12 +169,7 @@ def main():
         run.check("the run came to its end", False, error)
     finally:
         fleet.stop()
-    if run.failed or options.keep:
-        print(f"  logs and data: {folder}")
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-    print(run.passed, run.failed)
-    sys.exit(1 if run.failed else 0)
+    run.end(folder)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ extension BenchCommand {
     static let enqueue = BenchCommand(
         name: "enqueue",
         usage:
-            "--jobs N [--first 0] [--together 1] [--callers 1] [--queue commissions] [--feature none|priorities|lifetime|order]"
+            "--jobs N [--first 0] [--together 1] [--callers 1] [--queue commissions] [--feature none|priorities|lifetime|unique|order-keys|order]"
     ) { options in
         let bench = try await EnqueueBench(options)
         print(try await bench.run())

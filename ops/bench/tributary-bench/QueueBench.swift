@@ -23,6 +23,10 @@ enum QueueBench {
         case priorities
         /// A lifetime of an hour.
         case lifetime
+        /// A unique key each.
+        case unique
+        /// 5,000 order keys in turn.
+        case orderKeys = "order-keys"
         /// An order as its payload (``OrderBench``).
         case order
     }
@@ -31,11 +35,14 @@ enum QueueBench {
     static func job(_ number: Int, queue: QueueName, feature: Feature = .none, stamp: Int64 = 0) -> NewJob {
         let id = id(of: number)
         if feature == .order { return OrderBench.job(number, id: id, queue: queue) }
-        var job = NewJob(id: id, queue: queue, kind: kind, payload: payload(number, stamp: stamp), shardKey: id)
+        let key = feature == .orderKeys ? "key-\(number % 5000)" : id
+        var job = NewJob(id: id, queue: queue, kind: kind, payload: payload(number, stamp: stamp), shardKey: key)
         switch feature {
         case .none, .order: break
         case .priorities: job.priority = PriorityBand.allCases[number % PriorityBand.allCases.count]
         case .lifetime: job.lifetime = .seconds(3600)
+        case .unique: job.unique = UniqueKey(id, .reject)
+        case .orderKeys: job.orderKey = key
         }
         return job
     }
