@@ -44,7 +44,7 @@ package final class Sweep: FleetService {
         task = Task { @Loop in
             while !Task.isCancelled {
                 do {
-                    try await Loop.sleep(for: interval)  // a timer of the loop; stop() cancels it
+                    try await Loop.sleep(for: interval)  // the pause between sweeps: a timer, which quiet() ends
                     await renewRedisFile()
                     report(try await work.enqueueDue(olderThan: age))
                     try await lookForParkedOrders()

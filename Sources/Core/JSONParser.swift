@@ -17,9 +17,9 @@ extension JSON {
         return try parser.document()
     }
 
-    /// ``parse(_:limits:)`` for whom every error means the same; `nil` when these bytes are no JSON.
+    /// ``parse(_:limits:)`` for callers to whom every error means the same; `nil` when these bytes are no JSON.
     package init?(validating bytes: [UInt8]) {
-        guard let json = try? JSON.parse(bytes) else { return nil }  // `nil` says it
+        guard let json = try? JSON.parse(bytes) else { return nil }  // which error it is, is dropped for these callers
         self = json
     }
 }

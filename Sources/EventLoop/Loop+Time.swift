@@ -23,8 +23,8 @@ extension Loop {
         return EpochMilliseconds(rawValue: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
-    /// Waits on the loop's own timer, which blocks no thread. Throws `CancellationError` at once when the task is cancelled.
-    @Loop package static func sleep(for duration: Duration) async throws {
+    /// Waits on the loop's own timer. Throws `CancellationError` at once when the task is cancelled.
+    @Loop package static func sleep(for duration: Duration) async throws {  // suspends the task, blocks no thread
         try Task.checkCancellation()
         let sleeper = Sleeper()
         try await withTaskCancellationHandler {

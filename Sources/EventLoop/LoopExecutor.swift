@@ -26,8 +26,7 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
         // A peer that closes early must show as EPIPE on the write, never as a signal that ends the process.
         signal(SIGPIPE, SIG_IGN)
         guard let base = event_base_new() else {
-            // Without a loop no task could go on, not even one that reports this.
-            fatalError("libevent cannot make an event base: out of resources")
+            fatalError("libevent is out of resources")  // without a loop nothing runs, no report either
         }
         self.base = base
         wakeFileDescriptor = tributary_eventfd()

@@ -10,7 +10,7 @@ extension FleetConfiguration {
             let bounds = testDelay.lowerBound.milliseconds...testDelay.upperBound.milliseconds
             postgres.beforeStatement = { _ in
                 let delay = Duration.milliseconds(Int64.random(in: bounds))
-                try? await Loop.sleep(for: delay)  // fails when a stop is in a hurry; the statement goes on as it does
+                try? await Loop.sleep(for: delay)  // a test's delay; a cancelled one is only shorter
             }
         }
         if testRecorder != nil {

@@ -73,7 +73,7 @@ extension FleetProcess {
                 return try await check()
             } catch  where FailureClass(error) == .unreachableStore && Loop.monotonicMilliseconds < end {
                 log.warning("a store went away during the start checks", ["error": .error(error)])
-                try await Loop.sleep(for: Self.checkPause)  // a timer of the loop; the stores said to come again
+                try await Loop.sleep(for: Self.checkPause)  // a store that went away tells nobody when it is back
             }
         }
     }

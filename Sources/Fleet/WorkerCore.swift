@@ -69,7 +69,7 @@ final class WorkerCore {
                 FlightRecorder.shared?.countBatch(jobs: batch.jobs.count)
                 return batch
             }
-            try? await Loop.sleep(for: wait)  // cancelled by a stop only, and then the loop's condition ends it
+            try? await Loop.sleep(for: wait)  // the backoff; only a stop cancels it, and ends the loop
         }
         return nil
     }

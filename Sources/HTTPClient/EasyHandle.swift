@@ -86,4 +86,4 @@ final class EasyHandle {
 }
 
 /// Ends the process. Nothing is lost by that: its leases expire, and other workers run its jobs.
-func outOfMemory() -> Never { fatalError("libcurl is out of memory") }  // nothing can be done without memory
+func outOfMemory() -> Never { fatalError("libcurl is out of memory") }  // a request cannot be made without memory

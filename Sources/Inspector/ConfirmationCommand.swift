@@ -77,7 +77,7 @@ enum ConfirmationCommand {
                     "the run ended dead (\(report.endReason ?? "")): `tributary dead retry batch-\(id)` begins it again"
                 )
             }
-            try await Loop.sleep(for: .milliseconds(100))
+            try await Loop.sleep(for: .milliseconds(100))  // a row tells nobody that it was finished
         } while Loop.monotonicMilliseconds < deadline
         throw Refusal(
             "the run is owed and not finished: is a batch worker running? See `tributary workers` and `tributary queues`"

@@ -20,6 +20,6 @@ struct Pace {
         let due = begin + Int64(passed) * 1000 / Int64(rate)
         passed += count
         let wait = due - Loop.monotonicMilliseconds
-        if wait > 0 { try await Loop.sleep(for: .milliseconds(wait)) }
+        if wait > 0 { try await Loop.sleep(for: .milliseconds(wait)) }  // the pace that was asked for
     }
 }

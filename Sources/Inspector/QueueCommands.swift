@@ -23,7 +23,7 @@ enum QueueCommands {
         var depths = try await QueueDepth.readAll(queue)
         if arguments.optional("rates") != nil {
             let seconds = try arguments.integer("rates", or: 1, in: 1...60)
-            try await Loop.sleep(for: .seconds(seconds))
+            try await Loop.sleep(for: .seconds(seconds))  // a rate is between two looks
             depths = zip(try await QueueDepth.readAll(queue), depths).map { $0.since($1) }
         }
         return answer(depths)

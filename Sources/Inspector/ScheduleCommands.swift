@@ -134,8 +134,7 @@ enum ScheduleCommands {
 
     /// For the help and the shells, which know no configuration.
     private static var embeddedNames: [String] {
-        // A test reads these files; a program with one that cannot be read says so as soon as a command needs it.
-        (try? ScheduleFolder.embedded().map(\.name)) ?? []
+        (try? ScheduleFolder.embedded().map(\.name)) ?? []  // what cannot be read is said by the command that needs it
     }
 
     @Loop private static func known(_ session: Session) throws -> [Schedule] {

@@ -53,7 +53,7 @@ extension JobQueue {
         onCancelRequested?(lease, ids)
         Task {
             do {
-                try await Loop.sleep(for: configuration.cancelGrace)
+                try await Loop.sleep(for: configuration.cancelGrace)  // the time a run has to heed it
             } catch {
                 return
             }

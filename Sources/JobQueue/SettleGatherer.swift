@@ -53,9 +53,9 @@ final class SettleGatherer {
         _ verdicts: [(job: LeasedJob, verdict: JobVerdict)]
     ) async throws(QueueError) -> Settlement {
         if let delay = context.configuration.settleDelay {
-            // Cancelled: a stop is in a hurry, and there is nothing to wait for.
-            try? await Loop.sleep(
-                for: .milliseconds(Int64.random(in: delay.lowerBound.milliseconds...delay.upperBound.milliseconds)))
+            let bounds = delay.lowerBound.milliseconds...delay.upperBound.milliseconds
+            let wait = Duration.milliseconds(Int64.random(in: bounds))
+            try? await Loop.sleep(for: wait)  // a test's delay; a cancelled one is only shorter
         }
         let call = SettleCall(count: verdicts.count)
         return try await settle(verdicts.map { entry(for: $0.job, $0.verdict, of: call) }, call)
@@ -201,9 +201,9 @@ final class SettleGatherer {
 
     /// False when the task was cancelled.
     private func waitToRepeat(_ repeats: Int) async -> Bool {
-        let ceiling = min(1000, 20 << min(repeats, 6))
+        let wait = Duration.milliseconds(Int64.random(in: 1...Int64(min(1000, 20 << min(repeats, 6)))))
         do {
-            try await Loop.sleep(for: .milliseconds(Int64.random(in: 1...Int64(ceiling))))
+            try await Loop.sleep(for: wait)  // the backoff of a call that is repeated
             return true
         } catch {
             return false

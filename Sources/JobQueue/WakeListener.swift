@@ -109,9 +109,8 @@ final class WakeListener {
         } catch {
             failures += 1
             if failures == 1 { log.warning("waiting for work was interrupted", ["error": .error(error)]) }
-            let ceiling = min(2000, 25 << min(failures, 7))
-            // Not cancelled by anyone: this task belongs to no other.
-            try? await Loop.sleep(for: .milliseconds(Int64.random(in: 1...Int64(ceiling))))
+            let wait = Duration.milliseconds(Int64.random(in: 1...Int64(min(2000, 25 << min(failures, 7)))))
+            try? await Loop.sleep(for: wait)  // the backoff; nobody cancels this task
             return .lost
         }
     }

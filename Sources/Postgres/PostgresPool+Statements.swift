@@ -50,7 +50,8 @@ extension PostgresPool {
                 await transaction.abandon()
                 release(connection)
                 guard let failure = transaction.failure, repeats.allows(failure), !Task.isCancelled else { throw error }
-                try await Loop.sleep(for: Backoff(configuration.repeatBackoff).pause(afterFailures: repeats.count - 1))
+                let pause = Backoff(configuration.repeatBackoff).pause(afterFailures: repeats.count - 1)
+                try await Loop.sleep(for: pause)  // the backoff of a transaction that met another
                 countRepeat()
             }
         }

@@ -163,9 +163,9 @@ final class RedisCluster {
     }
 
     private func pause(_ pauses: Int) async -> Bool {
-        let ceiling = min(50, 2 << min(pauses, 5))
+        let wait = Duration.milliseconds(Int64.random(in: 1...Int64(min(50, 2 << min(pauses, 5))), using: &random))
         do {
-            try await Loop.sleep(for: .milliseconds(Int64.random(in: 1...Int64(ceiling), using: &random)))
+            try await Loop.sleep(for: wait)  // a slot on its way tells nobody when it has arrived
             return true
         } catch {
             // Cancelled: the caller's error is the call's.

@@ -55,7 +55,7 @@ extension ReplyBuilder {
         reader.pointee.maxbuf = RedisLimits.keptBufferBytesMax
     }
 
-    // Guard of both: written once here, read by hiredis afterwards.
+    // Guard: written once here, and only ever read by hiredis afterwards.
     private nonisolated(unsafe) static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
         let functions = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
         functions.initialize(to: redisReplyObjectFunctions())
@@ -82,6 +82,7 @@ extension ReplyBuilder {
 
     /// What hiredis holds in place of each reply. It looks into a reply only when nobody asked for one, and aborts the
     /// process unless that is an error: so this is one, and the connection ends instead.
+    // Guard: written once here, and only ever read by hiredis afterwards.
     private nonisolated(unsafe) static let stand: UnsafeMutablePointer<redisReply> = {
         let text = "a reply that no command asked for"
         let bytes = UnsafeMutablePointer<CChar>.allocate(capacity: text.utf8.count + 1)

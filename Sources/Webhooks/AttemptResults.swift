@@ -67,7 +67,7 @@ final class AttemptResults {
             } catch let error as PostgresError
                 where error.isTransient && Loop.monotonicMilliseconds < deadline
             {
-                try await Loop.sleep(for: pause)
+                try await Loop.sleep(for: pause)  // the backoff of a store that does not answer
                 pause = min(pause * 2, Self.pauses.upperBound)
             }
         }

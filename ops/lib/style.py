@@ -19,8 +19,12 @@ IN_PRODUCT = [
     (re.compile(r"\bDispatchSemaphore\b|\bThread\.sleep\b|\busleep\("), "blocks the event loop"),
     (re.compile(r"^\s*(?:package |public )?import Foundation\b"), "FoundationEssentials suffices, Core needs none"),
 ]
-# A line that carries its reason, or has it on the line above, is fine.
-WITH_REASON = [(re.compile(r"\btry\?"), "`try?` swallows an error: say why beside it")]
+# What needs its reason on the same line.
+WITH_REASON = [
+    (re.compile(r"\btry\?"), "`try?` swallows an error: say why beside it"),
+    (re.compile(r"\bfatalError\("), "an end of the process: say beside it why nothing else would do"),
+    (re.compile(r"\bLoop\.sleep\("), "a wait: say beside it why there is no event to wait for"),
+]
 IN_TESTS = [(re.compile(r"\bTask\.sleep\b|\busleep\(|\bThread\.sleep\b"), "a test that sleeps: wait for an event")]
 ROOMS_WITHOUT_FOUNDATION = ("Sources/Core/", "Sources/Commissions/")
 
@@ -33,10 +37,6 @@ def tracked_files():
 
 def is_source(name):
     return Path(name).suffix in SOURCE_SUFFIXES or name.startswith(("ops/", ".ci/")) and "." not in Path(name).name
-
-
-def has_reason(lines, index):
-    return "//" in lines[index] or index > 0 and lines[index - 1].strip().startswith("//")
 
 
 def breaches(name, text):
@@ -59,7 +59,7 @@ def breaches(name, text):
                 yield index + 1, what
         if name.endswith(".swift") and not is_test:
             for pattern, what in WITH_REASON:
-                if pattern.search(line.split("//")[0]) and not has_reason(lines, index):
+                if pattern.search(line.split("//")[0]) and "//" not in line:
                     yield index + 1, what
 
 

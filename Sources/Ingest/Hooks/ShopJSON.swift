@@ -74,8 +74,8 @@ struct ShopJSON {
 
     func quantity(_ key: String) throws(HookProblem) -> Int64? {
         guard let value = self[key] else { return nil }
-        // Any error means the same: a part of a unit is no unit.
-        guard let decimal = value.decimal, let quantity = try? decimal.integer(decimals: 0),
+        guard let decimal = value.decimal,
+            let quantity = try? decimal.integer(decimals: 0),  // any error means: not a whole number of units
             quantity.magnitude <= UInt64(IngestLimits.quantityMax)
         else { throw HookProblem("invalid_field", key) }
         return quantity

@@ -87,10 +87,9 @@ enum WooCommerceAdapter {
     ) throws(HookProblem) -> Int64? {
         guard let value = item[key] else { return nil }
         let decimals = 8
-        // Any error is the same problem of this field.
-        guard let decimal = value.decimal, let fine = try? decimal.integer(decimals: decimals) else {
-            throw HookProblem("invalid_amount", key)
-        }
+        guard let decimal = value.decimal,
+            let fine = try? decimal.integer(decimals: decimals)  // any error is the problem thrown below
+        else { throw HookProblem("invalid_amount", key) }
         let unit = (0..<(decimals - currency.exponent)).reduce(Int64(1)) { power, _ in power * 10 }
         let amount = scaled(fine, numerator: 1, denominator: unit, rounding: .halfEven)
         guard amount.magnitude <= UInt64(IngestLimits.amountMax) else { throw HookProblem("invalid_amount", key) }

@@ -63,11 +63,11 @@ private final class WebhookBench {
         let lanes = (0..<inFlight).map { index in
             Task { @Loop in await send(deliveries[index % deliveries.count]) }
         }
-        try? await Loop.sleep(for: .seconds(warmUpSeconds))  // nobody cancels this task
+        try? await Loop.sleep(for: .seconds(warmUpSeconds))  // the time that is not measured; nobody cancels it
         let cpuBefore = Self.cpuSeconds
         let begin = Loop.monotonicNanoseconds
         isMeasuring = true
-        try? await Loop.sleep(for: .seconds(seconds))  // as before
+        try? await Loop.sleep(for: .seconds(seconds))  // the time that is measured; nobody cancels it
         isMeasuring = false
         let elapsed = Double(Loop.monotonicNanoseconds - begin) / 1e9
         let cpu = Self.cpuSeconds - cpuBefore
