@@ -15,7 +15,7 @@ final class RedisCluster {
     /// Whether it holds a connection to every master; else to those that it was sent to.
     private let isEager: Bool
     private var connections: [Endpoint: RedisConnection] = [:]
-    private var waiters: [ReadyWaiter] = []
+    private let waiters = ReadyWaiters()
     private var isStarted = false
     private var isClosed = false
     private var lostWith: RedisError?
@@ -46,9 +46,7 @@ final class RedisCluster {
         let open = connections
         connections = [:]
         for connection in open.values { connection.close() }
-        let waiting = waiters
-        waiters = []
-        for waiter in waiting { waiter.end(.failure(RedisError(.notConnected, "closed"))) }
+        waiters.end(.failure(RedisError(.notConnected, "closed")))
     }
 
     isolated deinit { close() }
@@ -67,15 +65,7 @@ final class RedisCluster {
     func waitUntilReady(within limit: Duration) async throws(RedisError) {
         if isReady { return }
         if isClosed { throw RedisError(.notConnected, "closed") }
-        let result = await withCheckedContinuation { continuation in
-            let waiter = ReadyWaiter(continuation)
-            waiters.append(waiter)
-            waiter.timer = LoopTimer(after: limit) { [weak self] in
-                self?.waiters.removeAll { $0 === waiter }
-                waiter.end(.failure(self?.lastFailure ?? RedisError(.notConnected, "not ready within \(limit)")))
-            }
-        }
-        try result.get()
+        try await waiters.wait(within: limit) { [weak self] in self?.lastFailure }
     }
 
     // MARK: Calls
@@ -206,9 +196,7 @@ final class RedisCluster {
     }
 
     private func tellWaiters() {
-        guard isReady, !waiters.isEmpty else { return }
-        let waiting = waiters
-        waiters = []
-        for waiter in waiting { waiter.end(.success(())) }
+        guard isReady else { return }
+        waiters.end(.success(()))
     }
 }

@@ -32,7 +32,7 @@ package final class RedisConnection {
     private var random = SystemRandomNumberGenerator()
     private var timer: LoopTimer?
     private var timerDue: Int64?
-    private var waiters: [ReadyWaiter] = []
+    private let waiters = ReadyWaiters()
     private var readyIsTold = false
     /// Where the link goes to; the master's present address where sentinels know it.
     private var target: RedisConfiguration.Endpoint?
@@ -77,15 +77,7 @@ package final class RedisConnection {
     package func waitUntilReady(within limit: Duration) async throws(RedisError) {
         if isReady { return }
         if machine.phase == .closed { throw RedisError(.notConnected, "closed") }
-        let result = await withCheckedContinuation { continuation in
-            let waiter = ReadyWaiter(continuation)
-            waiters.append(waiter)
-            waiter.timer = LoopTimer(after: limit) { [weak self] in
-                self?.waiters.removeAll { $0 === waiter }
-                waiter.end(.failure(self?.lastFailure ?? RedisError(.notConnected, "not ready within \(limit)")))
-            }
-        }
-        try result.get()
+        try await waiters.wait(within: limit) { [weak self] in self?.lastFailure }
     }
 
     /// Ends it for good. What is in flight fails as with a lost connection.
@@ -95,10 +87,8 @@ package final class RedisConnection {
         locator?.forget(ObjectIdentifier(self))
         timer?.cancel()
         timer = nil
-        let waiting = waiters
-        waiters = []
         dropLink(RedisError(.connectionLost, "closed"))
-        for waiter in waiting { waiter.end(.failure(RedisError(.notConnected, "closed"))) }
+        waiters.end(.failure(RedisError(.notConnected, "closed")))
     }
 
     isolated deinit { close() }
@@ -232,9 +222,7 @@ package final class RedisConnection {
         lastFailure = nil
         readyCount += 1
         readyIsTold = true
-        let waiting = waiters
-        waiters = []
-        for waiter in waiting { waiter.end(.success(())) }
+        waiters.end(.success(()))
         onReadyChange?(true)
     }
 

@@ -186,9 +186,7 @@ struct DeadLetterCommandTests {
         _ tributary: InspectorFixture, tellsRow: Bool = true
     ) async throws -> (delivery: UUID, jobID: String) {
         try await tributary.addPartner()
-        _ = try await tributary(
-            "endpoint", "add", "--partner", "PARTNER001", "--url", "https://ada.example/hooks", "--events",
-            "conversion.created")
+        try await tributary.addEndpoint()
         let owed = try #require(try await tributary.addOrder().first)
         let job = NewJob.delivery(owed)
         try await tributary.addDead([job])

@@ -133,6 +133,13 @@ extension InspectorFixture {
         return id
     }
 
+    /// Adds an endpoint of the partner that ``addPartner(_:)`` adds, for new conversions.
+    func addEndpoint() async throws {
+        _ = try await self(
+            "endpoint", "add", "--partner", "PARTNER001", "--url", "https://ada.example/hooks", "--events",
+            "conversion.created")
+    }
+
     /// Stores events and prices their orders, as the two workers do; answers the deliveries that are owed.
     @discardableResult
     func process(_ events: [EventEnvelope]) async throws -> [OrderBook.OwedDelivery] {

@@ -40,9 +40,7 @@ struct JobCancelTests {
         try await InspectorFixture.run { tributary in
             try await tributary.addPolicy()
             try await tributary.addPartner()
-            _ = try await tributary(
-                "endpoint", "add", "--partner", "PARTNER001", "--url", "https://ada.example/hooks", "--events",
-                "conversion.created")
+            try await tributary.addEndpoint()
             let owed = try #require(try await tributary.addOrder().first)
             let job = NewJob.delivery(owed)
             _ = try await tributary.queue.enqueue(job)

@@ -36,6 +36,13 @@ struct BrokenQueueTests {
         try await fixture.tickUntil { $0.suspectsLeft == 1 }
         let second = try await fixture.another()
         let batch = try #require(try await second.lease())
+        return try await completeBoth(first, of: fixture, then: batch, of: second)
+    }
+
+    /// The first worker speaks after the job was leased to the second one.
+    @Loop private func completeBoth(
+        _ first: LeaseBatch, of fixture: QueueFixture, then batch: LeaseBatch, of second: QueueFixture
+    ) async throws -> LateWord {
         let stale = try await fixture.queue.complete(first.jobs).stale
         let state = try await fixture.queue.find("a", in: .webhooks)?.state
         let settlement = try await second.queue.complete(batch.jobs)
@@ -95,12 +102,7 @@ struct BrokenQueueTests {
         let second = try await fixture.another()
         let batch = try #require(try await second.lease())
         #expect(batch.jobs[0].fence == first.jobs[0].fence && batch.jobs[0].lease.token != first.jobs[0].lease.token)
-        let stale = try await fixture.queue.complete(first.jobs).stale
-        let state = try await fixture.queue.find("a", in: .webhooks)?.state
-        let settlement = try await second.queue.complete(batch.jobs)
-        return LateWord(
-            stale: stale, stateMeanwhile: state, secondSettlement: settlement,
-            completedTotal: Int(try await fixture.queue.stats(.webhooks).sum.completedTotal))
+        return try await completeBoth(first, of: fixture, then: batch, of: second)
     }
 
     @Loop @Test func withTheTokenALateAcknowledgementIsRefusedThoughAFailoverRepeatedTheFence() async throws {

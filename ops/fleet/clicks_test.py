@@ -1,13 +1,13 @@
-import http.server
 import json
 import random
 import threading
 import unittest
 
 from clicks import CLICKS_OF_ADDRESS, Clicker, address
+from scripted_server import ScriptedHandler, serve
 
 
-class Ingest(http.server.BaseHTTPRequestHandler):
+class Ingest(ScriptedHandler):
     """Answers each click by the next word of the server's script; the last one stays."""
 
     def do_POST(self):
@@ -20,23 +20,13 @@ class Ingest(http.server.BaseHTTPRequestHandler):
             return
         status = word if isinstance(word, int) else 200
         body = json.dumps({"data": {"clickId": f"click-{click['sessionId']}", "status": word}}).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        self.answer(status, body)
 
 
 class ClickerTest(unittest.TestCase):
     def click(self, *script, least):
         """A clicker that has sent at least so many to an ingest of that script."""
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ingest)
-        server.script, server.seen, server.lock = list(script), [], threading.Lock()
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
+        server = serve(self, Ingest, script)
         clicker = Clicker(server.server_address[1], ["A", "B"], random.Random(1), "run", threads=2, pause=0.001)
         while len(server.seen) < least:
             threading.Event().wait(0.005)

@@ -1,17 +1,16 @@
-import http.server
 import json
 import random
 import socket
-import threading
 import time
 import unittest
 
 import fleet  # noqa: F401  # makes ops/lib known
 from private_servers import free_port
+from scripted_server import ScriptedHandler, serve
 from sender import Sender
 
 
-class Shop(http.server.BaseHTTPRequestHandler):
+class Shop(ScriptedHandler):
     """Answers each request by the next word of the server's script; the last one stays."""
 
     protocol_version = "HTTP/1.1"
@@ -30,23 +29,12 @@ class Shop(http.server.BaseHTTPRequestHandler):
         status = word if isinstance(word, int) else 202
         body = json.dumps({"data": {"results": [
             {"index": index, "status": 422 if index in bad else 202} for index in range(len(events))]}}).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        self.answer(status, body)
 
 
 class SenderTest(unittest.TestCase):
     def serve(self, *script, port=0):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Shop)
-        server.script, server.seen, server.lock = list(script), [], threading.Lock()
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        return server
+        return serve(self, Shop, script, port)
 
     def send(self, server, batches=(("a", "b"),), gives_up=0.0):
         batches = [[{"id": name} for name in batch] for batch in batches]
