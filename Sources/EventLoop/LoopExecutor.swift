@@ -25,10 +25,7 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     init() {
         // A peer that closes early must show as EPIPE on the write, never as a signal that ends the process.
         signal(SIGPIPE, SIG_IGN)
-        guard let base = event_base_new() else {
-            fatalError("libevent is out of resources")  // without a loop nothing runs, no report either
-        }
-        self.base = base
+        base = Self.makeBase()
         wakeFileDescriptor = tributary_eventfd()
         precondition(wakeFileDescriptor >= 0, "eventfd failed")
         wakeEvent = event_new(
@@ -38,6 +35,18 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
                 _ = read(descriptor, &count, MemoryLayout<UInt64>.size)
             }, nil)
         event_add(wakeEvent, nil)
+    }
+
+    /// A loop with timers of microseconds. By default libevent reads Linux' coarse clock, which moves every 4 ms on most
+    /// kernels: a timer of 1 ms would fire after up to 5.
+    private static func makeBase() -> OpaquePointer {
+        let settings = event_config_new()
+        defer { event_config_free(settings) }
+        event_config_set_flag(settings, Int32(EVENT_BASE_FLAG_PRECISE_TIMER.rawValue))
+        guard let base = event_base_new_with_config(settings) else {
+            fatalError("libevent is out of resources")  // without a loop nothing runs, no report either
+        }
+        return base
     }
 
     var isOnLoopThread: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }

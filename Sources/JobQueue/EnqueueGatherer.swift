@@ -8,6 +8,9 @@ import Telemetry
 /// A call costs Redis some 10 µs and the answer's way back as much again, whatever it holds; so a burst of small jobs for many
 /// shards goes out together. Redis Cluster refuses a script of several shards before it starts: from then on each shard
 /// gets a call of its own.
+///
+/// More than fits into one script is not gathered: large calls would be spread over each other's scripts, and all of their
+/// producers be answered by the last one and prepare their next jobs at the same time, while Redis waits.
 @Loop
 final class EnqueueGatherer {
     /// One call of `enqueue`, resumed when all of its jobs have an outcome.
@@ -73,6 +76,7 @@ final class EnqueueGatherer {
     private var pending: [[Entry]]
     /// The places in `pending` that are not empty, in the order in which they were first used.
     private var touched: [Int] = []
+    private var pendingJobs = 0
     private var spansShards: Bool
 
     /// Queues and shards of one call: each adds its keys to what Redis has to read.
@@ -92,6 +96,8 @@ final class EnqueueGatherer {
                 throw .invalid(problem)
             }
         }
+        if pendingJobs + jobs.count > QueueLimits.scriptJobsMax { flush() }
+        pendingJobs += jobs.count
         let call = Call(count: jobs.count)
         let firstPlace = areFollowUps ? pending.count / 2 : 0
         for index in jobs.indices {
@@ -114,6 +120,7 @@ final class EnqueueGatherer {
     private func flush() {
         let places = touched
         touched = []
+        pendingJobs = 0
         guard context.isReplicated else { return flush(places, by: context.way(isAcknowledged: false)) }
         // Follow-ups do not wait for replicas, and what waits does not go with them.
         let (acknowledged, followUps) = (

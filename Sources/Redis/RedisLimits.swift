@@ -5,6 +5,8 @@ enum RedisLimits {
     /// Bytes that may wait for the socket before a further command is refused. One command may go beyond it, so that
     /// its size alone never makes it impossible.
     static let unsentBytesMax = 32 << 20
+    /// Bytes that go out before the end of their turn: many enough that a further write costs nothing beside them.
+    static let writeAheadBytes = 64 << 10
     /// Spare bytes the encoder and the reply reader keep between commands.
     static let keptBufferBytesMax = 1 << 20
     /// Reads of one turn (16 KiB each) on one connection, so that a huge reply cannot starve the others.

@@ -63,7 +63,8 @@ final class RedisLink {
     /// How far the socket has taken the stream of commands.
     var writtenBytes: Int { submittedBytes - unsentBytes }
 
-    /// Queues the encoder's command; it is written at the end of this turn, or once connected. False when it cannot be.
+    /// Queues the encoder's command; it is written at the end of this turn, once connected, or with the others before it as
+    /// soon as they are many, so that Redis can begin. False when it cannot be.
     func submit(_ encoder: CommandEncoder) -> Bool {
         guard let context else { return false }
         let length = encoder.count
@@ -72,6 +73,8 @@ final class RedisLink {
             return false
         }
         submittedBytes += length
+        // The end of the turn hands out what comes of it.
+        if flushIsDue, unsentBytes >= RedisLimits.writeAheadBytes, !wanted.contains(.writable) { write() }
         watch?.watch(for: wanted)
         return true
     }

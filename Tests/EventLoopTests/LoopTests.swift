@@ -26,6 +26,18 @@ import Testing
         #expect(Loop.monotonicMilliseconds - start < 10_000)
     }
 
+    /// Linux' coarse clock would make it 4 ms each, and now and then none.
+    @Loop @Test func aTimerOfAMillisecondTakesAMillisecond() async throws {
+        var fastest = Int64.max
+        for _ in 1...10 {
+            let start = Loop.monotonicNanoseconds
+            for _ in 1...10 { try await Loop.sleep(for: .milliseconds(1)) }
+            fastest = min(fastest, Loop.monotonicNanoseconds - start)
+        }
+        #expect(fastest >= 10_000_000)
+        #expect(fastest < 25_000_000)
+    }
+
     @Loop @Test func aForgottenOneShotTimerStillFires() async {
         await withCheckedContinuation { continuation in
             _ = LoopTimer(after: .milliseconds(1)) { continuation.resume() }

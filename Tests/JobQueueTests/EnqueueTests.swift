@@ -165,6 +165,25 @@ struct EnqueueTests {
         #expect(try await fixture.queue.stats(.webhooks).sum.ready == 0)
     }
 
+    /// Else all of them would be answered by the last script.
+    @Loop @Test func callsOfOneTurnShareAScriptAsLongAsTheyFitWhole() async throws {
+        let redis = try await PrivateRedis.start()
+        defer { redis.stop() }
+        let fixture = try await QueueFixture.make(on: redis) { $0.shardCount = 4 }
+        func scripts(of calls: Int, jobs: Int) async throws -> Int64 {
+            let before = try await fixture.scriptCalls()
+            let outcomes = (0..<calls).map { call in
+                let new = (0..<jobs).map { NewJob.test("\(jobs)-\(call)-\($0)", shardKey: "key-\($0)") }
+                return Task { @Loop in try await fixture.queue.enqueue(new) }
+            }
+            for outcome in outcomes { #expect(try await outcome.value.allSatisfy { $0 == .added }) }
+            return try await fixture.scriptCalls() - before
+        }
+        _ = try await scripts(of: 1, jobs: 1)
+        #expect(try await scripts(of: 3, jobs: 300) == 1)
+        #expect(try await scripts(of: 3, jobs: 600) == 3)
+    }
+
     @Loop @Test func jobsOfSeveralShardsAndQueuesAreTakenInOneCall() async throws {
         let fixture = try await QueueFixture.make { $0.shardCount = 4 }
         let jobs = (0..<200).map { number in

@@ -42,6 +42,23 @@ import Testing
         redis.close()
     }
 
+    @Loop @Test func muchGoesOutBeforeTheEndOfItsTurn() async throws {
+        // Its own: nobody may keep it busy while the loop stands still.
+        let server = try await PrivateRedis.start()
+        defer { server.stop() }
+        let redis = try await RedisFixture.connect(port: server.port)
+        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            for _ in 1...2 {
+                redis.send(["APPEND", "ahead", .bytes([UInt8](repeating: 0x78, count: 100_000))]) { _ in }
+            }
+            // The turn does not end before Redis has the first.
+            #expect(
+                RedisFixture.blockingly("STRLEN ahead", port: server.port, until: { $0 == ":200000\r\n" }) != "")
+            redis.send(["PING"]) { _ in done.resume() }
+        }
+        redis.close()
+    }
+
     @Loop @Test func commandsOfOneTurnAreAnsweredInOrder() async throws {
         let redis = try await RedisFixture.connect(port: try await TestServers.redis.port)
         let key = uniqueName("order")

@@ -1,5 +1,6 @@
 import Core
 import EventLoop
+import Glibc
 import Redis
 import TestSupport
 
@@ -32,6 +33,32 @@ enum RedisFixture {
         connection.start()
         try await connection.waitUntilReady(within: .seconds(10))
         return connection
+    }
+
+    /// The first answer that fulfils `until` to an inline command on a connection of its own, asked again and again for up
+    /// to 30 seconds; the event loop stands still meanwhile. Empty when there is none.
+    static func blockingly(_ command: String, port: Int, until: (String) -> Bool) -> String {
+        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        defer { Glibc.close(socket) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let connected = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else { return "" }
+        let line = Array("\(command)\r\n".utf8)
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let end = Loop.monotonicMilliseconds + 30_000
+        while Loop.monotonicMilliseconds < end, send(socket, line, line.count, Int32(MSG_NOSIGNAL)) == line.count {
+            let count = recv(socket, &bytes, bytes.count, 0)
+            let answer = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+            if count <= 0 || until(answer) { return answer }
+        }
+        return ""
     }
 }
 
