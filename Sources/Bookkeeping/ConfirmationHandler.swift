@@ -158,7 +158,7 @@ package final class ConfirmationHandler: JobHandler {
 
     private func enqueueReport(_ ids: [UUID]) async {
         do {
-            _ = try await queue.enqueue(ids.map(NewJob.notification))
+            _ = try await queue.enqueueFollowUps(ids.map(NewJob.notification))
         } catch {
             log.warning("notifications were left to the sweep", ["error": .error(error)])
         }
@@ -180,7 +180,7 @@ package final class ConfirmationHandler: JobHandler {
 
     private func enqueue(_ deliveries: [OrderBook.OwedDelivery]) async {
         do {
-            _ = try await queue.enqueue(deliveries.map(NewJob.delivery))
+            _ = try await queue.enqueueFollowUps(deliveries.map(NewJob.delivery))
         } catch {
             // The deliveries are owed rows: the sweep enqueues them.
             log.warning("deliveries were left to the sweep", ["error": .error(error)])

@@ -24,7 +24,7 @@ enum ConfirmationCommand {
         var enqueueFailure: String?
         let id = try await run.request(date: date, now: now, allowsFuture: try session.configuration().isDemo)
         do {
-            _ = try await session.queue().enqueue(.batch(id))
+            _ = try await session.queue().enqueueFollowUps([.batch(id)])
         } catch {
             // The run's row is owed and the sweep enqueues it; who waits in vain learns what stood in the way.
             enqueueFailure = "\(error)"

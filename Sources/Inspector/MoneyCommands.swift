@@ -68,6 +68,7 @@ enum MoneyCommands {
         guard arguments.positional.count == 1, arguments.optional("queue") == nil else {
             throw Arguments.Usage("--reason is for one commission; jobs are cancelled without it")
         }
+        guard !reason.isEmpty else { throw Arguments.Usage("--reason is required for a commission, and is empty") }
         return try await perform(session, arguments, reason: reason, .cancel)
     }
 
@@ -103,7 +104,7 @@ enum MoneyCommands {
         var lines: [StyledLine] = []
         if !done.owedDeliveries.isEmpty {
             do {
-                _ = try await session.queue().enqueue(done.owedDeliveries.map(NewJob.delivery))
+                _ = try await session.queue().enqueueFollowUps(done.owedDeliveries.map(NewJob.delivery))
             } catch {
                 lines.append("They could not be enqueued now (\(error)); the sweep will do it.")
             }

@@ -80,6 +80,31 @@ struct ConfirmationTests {
         }
     }
 
+    /// What follows from a run is promised: no limit of a queue is for it.
+    @Loop @Test func fullQueuesTakeWhatFollowsFromARun() async throws {
+        try await BooksFixture.run(queue: { $0.lengthMax = [.webhooks: 4, .notifications: 4] }) { fixture in
+            try await priceOrders(1, fixture)
+            for name in [QueueName.webhooks, .notifications] {
+                let filler = (0..<100).map { number in
+                    NewJob(id: "job-\(number)", queue: name, kind: "x.v1", payload: [], shardKey: "key-\(number)")
+                }
+                #expect(try await fixture.queue.enqueue(filler).contains(.full))
+                #expect(try await fixture.depth(name) == 4)
+            }
+            let owed = try await fixture.number("SELECT count(*) FROM webhook_deliveries")
+            let handler = ConfirmationHandler(
+                book: fixture.book, pool: fixture.pool, queue: fixture.queue, channels: [.mail, .chat])
+            try fixture.work(.batches, handler)
+            let id = try await request(holdEnd, fixture)
+            _ = try await fixture.queue.enqueue(.batch(id))
+            try await eventually { try await fixture.queue.stats(.batches).sum.completedTotal == 1 }
+            #expect(try await report(id, fixture).confirmed == 1)
+            #expect(try await fixture.number("SELECT count(*) FROM webhook_deliveries") == owed + 1)
+            #expect(try await fixture.depth(.webhooks) == 4 + 1)
+            #expect(try await fixture.depth(.notifications) == 4 + 2)
+        }
+    }
+
     @Loop @Test func oneMillisecondBeforeTheHoldEndsNothingIsConfirmed() async throws {
         try await BooksFixture.run { fixture in
             try await priceOrders(1, fixture)

@@ -63,6 +63,9 @@ struct MoneyCommandTests {
     @Loop @Test func aCancellationTakesItBack() async throws {
         try await withOrder { tributary in
             let id = try await tributary.commissionID()
+            let bare = try await tributary("cancel", id, "--reason", "")
+            #expect(bare.status == .usage && bare.errors.contains("--reason is required"), "\(bare.errors)")
+            #expect(try await tributary.commission()["status"] == "pending")
             let run = try await tributary("cancel", id, "--reason", "Customer cancellation")
             #expect(
                 run.status == .ok && run.out.hasPrefix("Commission of PARTNER001: 0 KRW, cancelled. "), "\(run.out)")
