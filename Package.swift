@@ -155,7 +155,8 @@ let package = Package(
         tests(
             "SchedulingTests",
             uses: [
-                "Scheduling", "Bookkeeping", "Fleet", "JobQueue", "Ledger", "Postgres", "Redis", "EventLoop", "Core",
+                "Scheduling", "Bookkeeping", "Fleet", "JobQueue", "Ledger", "Postgres", "Redis", "Telemetry",
+                "EventLoop", "Core",
             ]),
         tests(
             "InspectorTests",

@@ -1,5 +1,3 @@
-import Core
-
 /// What a schedule has done when a slot fires.
 package enum ScheduledWork: Hashable, Sendable {
     /// A batch of the fleet, run once for each business date.

@@ -4,7 +4,7 @@ package import EventLoop
 import Fleet
 package import JobQueue
 package import Postgres
-import Telemetry
+package import Telemetry
 
 @Loop private let firedSlots = Counter(
     "schedule_slots_fired_total", "Slots this process fired.", labels: ["schedule"])
@@ -35,16 +35,19 @@ package final class Scheduler: FleetService {
     private let book: SlotBook
     private let owed: OwedSlots
     private let queue: JobQueue
-    private let log = Log(component: "scheduler")
+    private let log: Log
     /// Slots to fire until a schedule's history is looked at; at first none.
     private var historyLeft: [String: Int] = [:]
     private var task: Task<Void, Never>?
 
-    /// - Parameter testClock: tests only: PostgreSQL's clock, in place of the one it has.
+    /// - Parameters:
+    ///   - testClock: tests only: PostgreSQL's clock, in place of the one it has.
+    ///   - log: where it says what it does; the process's own by default.
     package init(
         schedules: [Schedule], pool: PostgresPool, queue: JobQueue,
-        testClock: (@Loop () -> EpochMilliseconds)? = nil
+        testClock: (@Loop () -> EpochMilliseconds)? = nil, log: Log = Log(component: "scheduler")
     ) {
+        self.log = log
         self.schedules = schedules
         self.queue = queue
         book = SlotBook(pool: pool, testClock: testClock)
@@ -64,31 +67,35 @@ package final class Scheduler: FleetService {
     ///
     /// - Returns: the time until the next look.
     package func round() async -> Duration {
-        var wait = Self.waitMax
+        // An instant of the host's own clock: a schedule's wait runs while the others are looked at.
+        var wakeUp = Loop.monotonicMilliseconds + Self.waitMax.milliseconds
+        func wake(in wait: Duration) { wakeUp = min(wakeUp, Loop.monotonicMilliseconds + wait.milliseconds) }
+        func left() -> Duration { max(Self.waitMin, .milliseconds(wakeUp - Loop.monotonicMilliseconds)) }
         for schedule in schedules {
             do {
                 let standing = try await book.standing(of: schedule)
+                let seenAt = Loop.monotonicMilliseconds
                 pausedSchedules.set(standing.pausedSince == nil ? 0 : 1, [schedule.name])
                 // That it goes on is learned with the next look, ``waitMax`` later at most.
                 guard standing.pausedSince == nil else { continue }
                 try await fireDue(of: schedule, standing)
                 if let next = schedule.nextSlot(after: standing.clock) {
-                    wait = min(wait, max(Self.waitMin, next.instant.since(standing.clock)))
+                    wakeUp = min(wakeUp, seenAt + next.instant.since(standing.clock).milliseconds)
                 }
             } catch is CancellationError {
-                return wait
+                return left()
             } catch {
-                wait = min(wait, failed(schedule.name, error))
+                wake(in: failed(schedule.name, error))
             }
         }
         do {
-            if try await !owed.enqueue() { wait = min(wait, Self.failureWait * Double.random(in: 0.5...1.5)) }
+            if try await !owed.enqueue() { wake(in: Self.failureWait * Double.random(in: 0.5...1.5)) }
         } catch is CancellationError {
-            return wait
+            return left()
         } catch {
-            wait = min(wait, failed("owed jobs", error))
+            wake(in: failed("owed jobs", error))
         }
-        return wait
+        return left()
     }
 
     private func failed(_ what: String, _ error: any Error) -> Duration {
@@ -99,7 +106,10 @@ package final class Scheduler: FleetService {
 
     private func fireDue(of schedule: Schedule, _ standing: SlotBook.Standing) async throws {
         let due = schedule.dueSlots(after: standing.last, at: standing.clock)
-        if due.count == schedule.missedMax, schedule.missedMax > 1 {
+        // Those that are left out by a policy which says so are no news.
+        if schedule.missed == .all, let first = due.first, let oldest = schedule.nextSlot(after: standing.last),
+            oldest.instant < first.instant
+        {
             log.warning(
                 "only the newest of the missed slots fire",
                 ["schedule": .string(schedule.name), "schedule.slots": .int(due.count)])
@@ -127,7 +137,7 @@ package final class Scheduler: FleetService {
     /// A hint: the run is owed by its row.
     private func enqueue(_ runID: UUID) async {
         do {
-            _ = try await queue.enqueue(.batch(runID))
+            _ = try await queue.enqueueFollowUps([.batch(runID)])
         } catch {
             log.warning(
                 "run was left to the sweep", ["batch.run": .string(runID.description), "error": .error(error)])

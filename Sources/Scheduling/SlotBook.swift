@@ -47,6 +47,9 @@ package struct SlotBook {
             coalesce($2, date_trunc('milliseconds', clock_timestamp())),
             (SELECT paused_at FROM schedule_pauses WHERE schedule = $1)
         """)
+    private static let view = PostgresStatement(
+        "schedule_view",
+        standing.sql + ", (SELECT count(*) FROM schedule_runs WHERE schedule = $1 AND owed_job IS NOT NULL)")
     private static let begin = PostgresStatement(
         "begin_schedule",
         """
@@ -67,9 +70,6 @@ package struct SlotBook {
             AND NOT EXISTS (SELECT 1 FROM schedule_pauses WHERE schedule = $1)
         ON CONFLICT (schedule, slot) DO NOTHING
         """)
-    private static let owedCount = PostgresStatement(
-        "count_owed_slots",
-        "SELECT count(*) FROM schedule_runs WHERE schedule = $1 AND owed_job IS NOT NULL")
     private static let forget = PostgresStatement(
         "forget_slots",
         """
@@ -115,11 +115,10 @@ package struct SlotBook {
     }
 
     package func view(of schedule: Schedule) async throws -> View {
-        let row = try await pool.query(Self.standing, [.text(schedule.name), clock])[0]
-        let owed = try await pool.query(Self.owedCount, [.text(schedule.name)])[0].int(0)
+        let row = try await pool.query(Self.view, [.text(schedule.name), clock])[0]
         return View(
             last: try row.optionalTimestamp(0), clock: try row.timestamp(1), pausedSince: try row.optionalTimestamp(2),
-            owed: owed)
+            owed: try row.int(3))
     }
 
     /// Fires a slot, unless it has fired, is not due or its schedule is paused: its row and what it owes, the row of the run or

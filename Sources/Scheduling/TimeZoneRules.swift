@@ -38,9 +38,6 @@ package struct TimeZoneRules: Hashable, Sendable {
         return changes.last { $0.at <= instant }?.offset ?? footer?.standardOffset ?? initialOffset
     }
 
-    /// The instant of a wall time, which is counted in seconds since 1970-01-01T00:00:00 on the wall.
-    package func moment(ofWall wall: Int64) -> Moment { walls(wall...wall).moment(ofWall: wall) }
-
     /// What has to be known of a span of wall times, looked up once for all of them.
     func walls(_ span: ClosedRange<Int64>) -> Walls {
         let near = (span.lowerBound - Self.offsetMax)...(span.upperBound + Self.offsetMax)
@@ -55,6 +52,7 @@ package struct TimeZoneRules: Hashable, Sendable {
         /// The one offset of all of them; `nil` where a clock is set near enough to matter.
         var offset: Int? { changes.isEmpty ? before : nil }
 
+        /// The instant of a wall time, which is counted in seconds since 1970-01-01T00:00:00 on the wall.
         func moment(ofWall wall: Int64) -> Moment {
             var instants: [Int64] = []
             var gap: Int64?

@@ -4,6 +4,7 @@ import JobQueue
 import Ledger
 import Postgres
 import Redis
+import Telemetry
 import TestSupport
 
 @testable import Scheduling
@@ -56,8 +57,10 @@ final class SchedulerFixture {
         await pool.close()
     }
 
-    func scheduler(_ schedules: Schedule..., queue: JobQueue? = nil) -> Scheduler {
-        Scheduler(schedules: schedules, pool: pool, queue: queue ?? self.queue, testClock: testClock)
+    func scheduler(
+        _ schedules: Schedule..., queue: JobQueue? = nil, log: Log = Log(component: "scheduler")
+    ) -> Scheduler {
+        Scheduler(schedules: schedules, pool: pool, queue: queue ?? self.queue, testClock: testClock, log: log)
     }
 
     var book: SlotBook { SlotBook(pool: pool, testClock: testClock) }

@@ -1,8 +1,10 @@
 import Bookkeeping
 import Core
 import EventLoop
+import Glibc
 import JobQueue
 import Postgres
+import Telemetry
 import TestSupport
 import Testing
 
@@ -166,6 +168,60 @@ struct SchedulerTests {
             let id = try await run.request(date: slot.date, now: now, allowsFuture: false)
             #expect(try await SlotBook(pool: fixture.pool).fire(slot, of: schedule).map { "\($0)" } == "run \(id)")
             #expect(try await run.report(id)?.now == now)
+        }
+    }
+
+    @Loop @Test func `the wait for a slot runs while the other schedules are looked at`() async throws {
+        try await SchedulerFixture.run { fixture in
+            let (early, late) = (try schedule(every: "1m", name: "early"), try schedule(every: "1h", name: "late"))
+            fixture.time = instant("2026-03-01T00:00:50Z")
+            // Nobody has seen the late one yet: the look at it waits for its lock.
+            let (locked, release) = (Gate(), Gate())
+            let lock = Task { @Loop in
+                try await fixture.pool.transaction { transaction in
+                    _ = try await transaction.execute(SlotBook.lock, [.text("late")])
+                    locked.open()
+                    await release.wait()
+                }
+            }
+            await locked.wait()
+            let round = Task { @Loop in await fixture.scheduler(early, late).round() }
+            try await eventually { try await !fixture.firedSlots(early).isEmpty }
+            let seen = Loop.monotonicMilliseconds
+            try await eventually { Loop.monotonicMilliseconds >= seen + 300 }
+            release.open()
+            try await lock.value
+            // The slot is 10 s after the clock that was read before all this.
+            #expect(await round.value <= .milliseconds(9_800))
+        }
+    }
+
+    @Loop
+    @Test(arguments: [
+        (3, 3, Schedule.Missed.all, 3, false), (4, 3, .all, 3, true), (1, 1, .all, 1, false), (2, 1, .all, 1, true),
+        (4, 3, .once, 1, false), (4, 3, .skip, 2, false),
+    ])
+    func `that missed slots are left out is said when some are`(
+        due: Int, max: Int, missed: Schedule.Missed, fired: Int, isSaid: Bool
+    ) async throws {
+        try await SchedulerFixture.run { fixture in
+            let start = instant("2026-03-01T00:00:00Z")
+            let schedule = try schedule(every: "1m", missed: missed, missedMax: max)
+            try await fixture.lastFired(schedule, start)
+            fixture.time = start + .seconds(due * 60)
+            var ends: [Int32] = [0, 0]
+            // Should nothing be said, the look for it must not wait.
+            #expect(pipe(&ends) == 0 && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0)
+            _ = await fixture.scheduler(
+                schedule, log: Log(component: "scheduler", writer: LogWriter(descriptor: ends[1]))
+            ).round()
+            // A few lines, of which the pipe has room for many. That warnings are written is the process's: no test here changes it.
+            var lines = [UInt8](repeating: 0, count: 65_536)
+            let count = read(ends[0], &lines, lines.count)
+            let text = String(decoding: lines.prefix(Swift.max(0, count)), as: UTF8.self)
+            #expect(try await fixture.firedSlots(schedule).count == 1 + fired)
+            #expect(text.contains("only the newest of the missed slots fire") == isSaid, "\(text)")
+            for end in ends { close(end) }
         }
     }
 

@@ -131,3 +131,7 @@ struct TimeZoneRulesTests {
         #expect(throws: TimeZoneRules.Invalid.self) { try TimeZoneRules.system(name) }
     }
 }
+
+extension TimeZoneRules {
+    fileprivate func moment(ofWall wall: Int64) -> Moment { walls(wall...wall).moment(ofWall: wall) }
+}
