@@ -84,7 +84,6 @@ extension FleetProcess {
     private func waitForStores(until end: Int64) async throws {
         func left() -> Duration { .milliseconds(max(100, end - Loop.monotonicMilliseconds)) }
         do {
-            try await queueConnection.waitUntilReady(within: left())
             for connection in connections { try await connection.waitUntilReady(within: left()) }
             try await postgresPool?.waitUntilReady(within: left())
         } catch {

@@ -100,6 +100,11 @@ extension SettingReader {
             refuse(setting)
             return nil
         }
+        // libpq would try them in turn; here all but one would be passed over without a word.
+        guard url.hosts.count == 1 else {
+            refuse(setting, "names several hosts; it must be \(setting.shape), with one host")
+            return nil
+        }
         let host = url.parameter("host") ?? url.host
         if url.parameter("hostaddr") == nil, !host.isEmpty, !host.hasPrefix("/") {
             guard let address = resolve(host) else {
@@ -173,7 +178,9 @@ extension SettingReader {
 
     mutating func url(_ setting: Setting, schemes: [String]) -> Secret<String>? {
         value(setting) { text in
-            guard let url = StoreURL(text), schemes.contains(url.scheme), !url.host.isEmpty else { return nil }
+            guard let url = StoreURL(text), schemes.contains(url.scheme), url.hosts.count == 1, !url.host.isEmpty else {
+                return nil
+            }
             return Secret(text)
         }
     }

@@ -4,7 +4,7 @@ import JobQueue
 extension SettingReader {
     /// Jobs a queue may have, 1 to 100,000,000.
     mutating func queueLengths() -> [QueueName: Int] {
-        perQueue(.queueLengthMax) { Self.number($0, 1...QueueLimits.lengthMax) }
+        perQueue(.queueLengthMax) { Self.integer($0, 1...QueueLimits.lengthMax) }
     }
 
     /// `webhooks=24h/100000`: how long, 1 s to 366 days, and how many, 1 to 10,000,000.
@@ -12,7 +12,7 @@ extension SettingReader {
         perQueue(.keepCompleted) { text in
             let parts = text.split(separator: "/", omittingEmptySubsequences: false)
             guard parts.count == 2, let age = Self.age(parts[0]), age <= QueueLimits.delayMax,
-                let count = Self.number(parts[1], 1...QueueLimits.keptMax)
+                let count = Self.integer(parts[1], 1...QueueLimits.keptMax)
             else { return nil }
             return CompletedRetention(age: age, count: count)
         }
@@ -38,17 +38,10 @@ extension SettingReader {
         } ?? [:]
     }
 
-    private static func number(_ text: Substring, _ range: ClosedRange<Int>) -> Int? {
-        guard text.utf8.allSatisfy({ (48...57).contains($0) }), let number = Int(text), range.contains(number) else {
-            return nil
-        }
-        return number
-    }
-
     /// `90s`, `15m`, `24h`, `7d`.
     private static func age(_ text: Substring) -> Duration? {
         let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
-        guard let unit = text.last.flatMap({ units[$0] }), let number = number(text.dropLast(), 1...100_000_000)
+        guard let unit = text.last.flatMap({ units[$0] }), let number = integer(text.dropLast(), 1...100_000_000)
         else { return nil }
         return .seconds(number * unit)
     }

@@ -78,7 +78,7 @@ struct SettingReader {
         }
     }
 
-    private static func integer(_ text: String, _ range: ClosedRange<Int>) -> Int? {
+    static func integer(_ text: some StringProtocol, _ range: ClosedRange<Int>) -> Int? {
         guard text.utf8.allSatisfy({ (48...57).contains($0) }), let value = Int(text), range.contains(value) else {
             return nil
         }

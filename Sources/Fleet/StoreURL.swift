@@ -7,10 +7,7 @@ struct StoreURL: Sendable {
     var scheme: String
     var user: String?
     var password: Secret<String>?
-    /// The first one's, of several.
-    var host: String
-    var port: Int?
-    /// All of them, as in `redis+cluster://10.0.0.1:7000,10.0.0.2:7000`.
+    /// At least one; several as in `redis+cluster://10.0.0.1:7000,10.0.0.2:7000`.
     var hosts: [(host: String, port: Int?)]
     /// Without its leading slash, except for `unix://`, where it is the absolute path.
     var path: String
@@ -51,8 +48,11 @@ struct StoreURL: Sendable {
             guard let (host, port) = Self.hostAndPort(address) else { return nil }
             hosts.append((host, port))
         }
-        (host, port) = hosts[0]
     }
+
+    /// The first one's, of several.
+    var host: String { hosts[0].host }
+    var port: Int? { hosts[0].port }
 
     /// The value of a query parameter, the last one when it stands there twice.
     func parameter(_ name: String) -> String? { query.last { $0.name == name }?.value }

@@ -112,6 +112,8 @@ import Testing
         ("TRIBUTARY_REDIS_URL", "redis://unknown.example"), ("TRIBUTARY_POSTGRES_URL", "mysql://a@127.0.0.1/b"),
         ("TRIBUTARY_POSTGRES_URL", "postgresql://127.0.0.1/b"),
         ("TRIBUTARY_POSTGRES_URL", "postgresql://a@unknown.example/b"),
+        ("TRIBUTARY_POSTGRES_URL", "postgresql://a@10.0.0.1,10.0.0.2/b"),
+        ("TRIBUTARY_POSTGRES_URL", "postgresql://a@db:5432,db:5433/b?hostaddr=10.0.0.1"),
         ("TRIBUTARY_SCHEMA", "Books"), ("TRIBUTARY_SCHEMA", "1st"), ("TRIBUTARY_SCHEMA", "a;drop"),
         ("TRIBUTARY_POSTGRES_POOL", "0"), ("TRIBUTARY_DURABILITY", "maybe"), ("TRIBUTARY_REDIS_FSYNC", "never"),
         ("TRIBUTARY_PREFIX", "a{b}"), ("TRIBUTARY_SHARDS", "0"), ("TRIBUTARY_SHARDS", "1e3"),
@@ -123,6 +125,7 @@ import Testing
         ("TRIBUTARY_PRIVACY_KEY", "AAAA"), ("TRIBUTARY_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("TRIBUTARY_TRUSTED_PROXIES", "10.0.0.0/33"),
         ("TRIBUTARY_ALLOW_DESTINATIONS", "127.0.0.0/8,"), ("TRIBUTARY_SMTP_URL", "http://mail.example"),
+        ("TRIBUTARY_SMTP_URL", "smtp://mail.example,other.example"),
         ("TRIBUTARY_MAIL_FROM", "nobody"), ("TRIBUTARY_MAIL_TO", "a@b.example,c d@e.example"),
         ("TRIBUTARY_CHAT_URL", "chat.example"),
         ("TRIBUTARY_FAULTS", "drop-follow-ups"), ("TRIBUTARY_SEED", "x"),
@@ -144,6 +147,11 @@ import Testing
         #expect(found.map(\.name) == [name])
         let reason = try #require(found.first?.reason)
         #expect(reason.contains("must") || reason.contains("resolve") || reason.contains("unset"), "\(reason)")
+    }
+
+    @Test func whatIsWrongWithSeveralHostsOfPostgreSQLIsSaid() {
+        let found = problems(["TRIBUTARY_POSTGRES_URL": "postgresql://a@10.0.0.1,10.0.0.2/b"])
+        #expect(found.map { $0.reason.contains("several hosts") } == [true])
     }
 
     @Test(arguments: ["5", "5-1", "-1-5", "1-1001", "1-5-9", "a-b", "-"])
