@@ -24,4 +24,13 @@ extension Duration {
         let (seconds, attoseconds) = components
         return seconds * 1000 + attoseconds / 1_000_000_000_000_000
     }
+
+    /// Whole microseconds, the rest cut off; what does not fit is the nearest that does.
+    package var microseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (whole, isTooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000)
+        let (sum, isStillTooLarge) = whole.addingReportingOverflow(attoseconds / 1_000_000_000_000)
+        if isTooLarge || isStillTooLarge { return seconds < 0 ? .min : .max }
+        return sum
+    }
 }

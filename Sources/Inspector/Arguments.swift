@@ -1,4 +1,5 @@
 import Core
+import JobQueue
 
 /// The words after a command's name: positional ones, and options as `--name value`, `--name=value` or bare flags. What
 /// stands behind `--` is positional.
@@ -91,6 +92,9 @@ struct Arguments: Sendable {
 
     /// The positional word at `index`, which the command requires.
     func word(_ index: Int) -> String { positional.indices.contains(index) ? positional[index] : "" }
+
+    /// The queue that `--queue` names.
+    var queue: QueueName? { optional("queue").flatMap(QueueName.init(rawValue:)) }
 
     func list(_ name: String) -> [String]? { values[name].map { $0.split(separator: ",").map(String.init) } }
 

@@ -18,14 +18,13 @@ enum LimitsCommand {
             """
     ) { session, arguments in
         let queue = try await session.queue()
-        let names = arguments.optional("queue").flatMap(QueueName.init(rawValue:)).map { [$0] } ?? QueueName.allCases
+        let names = arguments.queue.map { [$0] } ?? QueueName.allCases
         let scan = try arguments.integer("scan", or: 5000, in: 1...1_000_000)
         var usages: [Usage] = []
-        for name in names {
-            var usage = Usage(
-                name: name, stats: try await queue.stats(name).sum, limit: try await queue.limit(of: name))
+        for depth in try await QueueDepth.readAll(queue, names) {
+            var usage = Usage(depth: depth, limit: try await queue.limit(of: depth.name))
             // Whether any job has a key, only the jobs know.
-            if usage.length > 0 { try await usage.look(queue, scan: scan) }
+            if depth.length > 0 { try await usage.look(queue, scan: scan) }
             usages.append(usage)
         }
         return answer(usages, queue.configuration)
@@ -41,16 +40,14 @@ enum LimitsCommand {
     }
 
     private struct Usage {
-        let name: QueueName
-        let stats: QueueStats.Counts
+        let depth: QueueDepth
         /// Of the queue as a whole.
         let limit: QueueLimitUse?
         var keys: [String: Key] = [:]
         /// Whether some of its jobs were not looked at.
         var isCut = false
 
-        /// Waiting and running, as the limit counts them.
-        var length: Int { stats.ready + stats.suspects + stats.scheduled + stats.leased + stats.heldBack }
+        var name: QueueName { depth.name }
 
         @Loop mutating func look(_ queue: JobQueue, scan: Int) async throws {
             var filter = JobFilter()
@@ -82,18 +79,19 @@ enum LimitsCommand {
             .init(heading: "for", isRight: true), .init(heading: "held back", isRight: true),
         ])
         table.rows = usages.map { usage in
-            let length = configuration.lengthMax[usage.name]
+            let (depth, lengthMax) = (usage.depth, usage.depth.lengthMax)
             let retention = configuration.keptCompleted[usage.name]
-            let isFull = length.map { usage.length >= $0 } ?? false
+            let isFull = lengthMax.map { depth.length >= $0 } ?? false
             return [
-                "\(usage.name.rawValue, .bold)", "\(usage.length.grouped, isFull ? .bad : .plain)",
-                "\(length?.grouped ?? "-")", "\(usage.stats.kept.grouped)", "\(retention?.count.grouped ?? "-")",
-                "\(retention?.age.words ?? "-")", "\(usage.stats.heldBack.grouped)",
+                "\(usage.name.rawValue, .bold)", "\(depth.length.grouped, isFull ? .bad : .plain)",
+                "\(lengthMax?.grouped ?? "-")", "\(depth.sum.kept.grouped)", "\(retention?.count.grouped ?? "-")",
+                "\(retention?.age.words ?? "-")", "\(depth.sum.heldBack.grouped)",
             ]
         }
         var page = Page()
         page.add(table)
-        page.add(QueueLimitPage.page(usages.compactMap { usage in usage.limit.map { (usage.name, usage.stats, $0) } }))
+        page.add(
+            QueueLimitPage.page(usages.compactMap { usage in usage.limit.map { (usage.name, usage.depth.sum, $0) } }))
         page.add(keys(usages))
         for usage in usages where usage.isCut {
             page.add("\(usage.name.rawValue) has more jobs than were looked at for keys: --scan looks at more.")
@@ -126,23 +124,20 @@ enum LimitsCommand {
     private static func json(_ usage: Usage, _ configuration: JobQueueConfiguration) -> JSON {
         let retention = configuration.keptCompleted[usage.name]
         return [
-            "queue": .string(usage.name.rawValue), "jobs": JSON(integer: usage.length),
-            "lengthMax": configuration.lengthMax[usage.name].map { JSON(integer: $0) } ?? .null,
-            "kept": JSON(integer: usage.stats.kept),
+            "queue": .string(usage.name.rawValue), "jobs": JSON(integer: usage.depth.length),
+            "lengthMax": usage.depth.lengthMax.map { JSON(integer: $0) } ?? .null,
+            "kept": JSON(integer: usage.depth.sum.kept),
             "keptMax": retention.map { JSON(integer: $0.count) } ?? .null,
             "keptForMs": retention.map { JSON(integer: $0.age.milliseconds) } ?? .null,
             "limit": usage.limit.map(QueueLimitPage.json) ?? .null,
-            "heldBack": JSON(integer: usage.stats.heldBack), "keysComplete": .bool(!usage.isCut),
+            "heldBack": JSON(integer: usage.depth.sum.heldBack), "keysComplete": .bool(!usage.isCut),
             "keys": .array(
                 usage.sorted.map { name, key in
                     [
                         "key": .string(name), "out": JSON(integer: key.out), "places": JSON(integer: key.places),
                         "heldBack": JSON(integer: key.heldBack),
-                        "startIntervalUs": key.startInterval.map {
-                            JSON(
-                                integer: $0.components.seconds * 1_000_000 + $0.components.attoseconds
-                                    / 1_000_000_000_000)
-                        } ?? .null, "burst": JSON(integer: key.burst),
+                        "startIntervalUs": key.startInterval.map { JSON(integer: $0.microseconds) } ?? .null,
+                        "burst": JSON(integer: key.burst),
                     ]
                 }),
         ]

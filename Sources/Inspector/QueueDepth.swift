@@ -19,9 +19,11 @@ struct QueueDepth {
     /// Waiting and running, as the limit counts them.
     var length: Int { ready + sum.scheduled + sum.leased + sum.heldBack }
 
-    /// Looks at all queues at once: a script call for each of their shards, which costs Redis some 10 µs.
-    @Loop static func readAll(_ queue: JobQueue) async throws -> [QueueDepth] {
-        let looks = QueueName.allCases.map { name in Task { try await read(name, queue) } }
+    /// Looks at queues at once: a script call for each of their shards, which costs Redis some 10 µs.
+    @Loop static func readAll(
+        _ queue: JobQueue, _ names: [QueueName] = QueueName.allCases
+    ) async throws -> [QueueDepth] {
+        let looks = names.map { name in Task { try await read(name, queue) } }
         var depths: [QueueDepth] = []
         for look in looks { depths.append(try await look.value) }
         return depths

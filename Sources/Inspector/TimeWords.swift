@@ -3,9 +3,10 @@ import Core
 // Times as people write and read them.
 
 extension Duration {
-    /// Such as `340 ms`, `12 s`, `3 min 20 s`, `5 h 12 min`, `3 d 4 h`.
+    /// Such as `200 µs`, `340 ms`, `12 s`, `3 min 20 s`, `5 h 12 min`, `3 d 4 h`.
     var words: String {
         let milliseconds = milliseconds
+        if milliseconds == 0, self > .zero { return "\(microseconds) µs" }
         if milliseconds < 1000 { return "\(milliseconds) ms" }
         let seconds = milliseconds / 1000
         if seconds < 10 { return "\(seconds).\(milliseconds % 1000 / 100) s" }

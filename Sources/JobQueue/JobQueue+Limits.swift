@@ -23,11 +23,11 @@ extension JobQueue {
     package func limit(of queue: QueueName) async throws(QueueError) -> QueueLimitUse? {
         let answer = try await context.run(
             QueueScript.limitOf, keys: [context.keys.limits(queue)], [])
-        guard let parts = answer.array, parts.count >= 4, parts.count % 5 == 4 else {
+        guard let parts = answer.array, parts.count >= 3, parts.count % 5 == 3 else {
             throw .unexpected(QueueScript.limitOf)
         }
-        let numbers = parts.prefix(4).compactMap(\.integer)
-        guard numbers.count == 4 else { throw .unexpected(QueueScript.limitOf) }
+        let numbers = parts.prefix(3).compactMap(\.integer)
+        guard numbers.count == 3 else { throw .unexpected(QueueScript.limitOf) }
         if numbers[0] == 0, numbers[1] == 0 { return nil }
         var limit = QueueLimit()
         if numbers[0] > 0 { limit.places = Int(numbers[0]) }
@@ -35,7 +35,7 @@ extension JobQueue {
             limit.rate = KeyLimit.Rate(1, per: .microseconds(numbers[1]), burst: Int(numbers[2]))
         }
         var processes: [QueueLimitUse.Process] = []
-        for first in stride(from: 4, to: parts.count, by: 5) {
+        for first in stride(from: 3, to: parts.count, by: 5) {
             guard let name = parts[first].string, let places = parts[first + 1].integer,
                 let wanted = parts[first + 2].integer, let weight = parts[first + 3].integer,
                 let wait = parts[first + 4].integer
@@ -45,7 +45,6 @@ extension JobQueue {
                     name: name, places: Int(places), wanted: Int(wanted), weight: Int(weight),
                     expiresIn: .milliseconds(max(0, wait))))
         }
-        return QueueLimitUse(
-            limit: limit, nextStart: .milliseconds(numbers[3]), processes: processes.sorted { $0.name < $1.name })
+        return QueueLimitUse(limit: limit, processes: processes.sorted { $0.name < $1.name })
     }
 }

@@ -39,7 +39,7 @@ package struct KeyLimit: Hashable, Sendable {
 
         /// Between two starts; 0 for what cannot be.
         package var intervalMicroseconds: Int64 {
-            starts < 1 ? 0 : per.milliseconds.multipliedReportingOverflow(by: 1000).partialValue / Int64(starts)
+            starts < 1 ? 0 : per.microseconds / Int64(starts)
         }
     }
 

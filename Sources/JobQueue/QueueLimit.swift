@@ -45,8 +45,6 @@ package struct QueueLimitUse: Hashable, Sendable {
     }
 
     package let limit: QueueLimit
-    /// Until the rate lets the next job start; zero without a rate.
-    package let nextStart: Duration
     /// Those that have or want places, by name.
     package let processes: [Process]
 }

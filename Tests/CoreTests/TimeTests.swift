@@ -2,6 +2,18 @@ import Core
 import TestSupport
 import Testing
 
+@Suite struct DurationTests {
+    @Test(
+        arguments: [
+            (.zero, 0), (.nanoseconds(999), 0), (.microseconds(1666), 1666), (.milliseconds(-2), -2000),
+            (.seconds(3600) + .nanoseconds(1500), 3_600_000_001), (.seconds(Int64.max), .max),
+            (.seconds(Int64.min), .min), (.seconds(9_223_372_036_854) + .milliseconds(800), .max),
+        ] as [(Duration, Int64)])
+    func microsecondsAreWholeAndNeverTooMany(duration: Duration, microseconds: Int64) {
+        #expect(duration.microseconds == microseconds)
+    }
+}
+
 @Suite struct RFC3339Tests {
     @Test(
         arguments: [

@@ -56,6 +56,12 @@ struct LimitsCommandTests {
             #expect(shown?[0]?["limit"] == .null)
             let page = try await tributary("limits")
             #expect(page.out.contains("webhooks       0        5           100 ms     10"))
+            for (rate, microseconds) in [("600/s", 1666), ("5000/s", 200)] as [(String, Int64)] {
+                _ = try await tributary("limits", "set", "webhooks", rate)
+                let kept = try await tributary("limits", "--queue", "webhooks", "--json").json["queues"]?[0]?["limit"]
+                #expect(kept?["startIntervalUs"] == JSON(integer: microseconds))
+            }
+            #expect(try await tributary("limits").out.contains("200 µs"))
             #expect(try await tributary("limits", "set", "webhooks", "many").status == .usage)
             #expect(try await tributary("limits", "set", "webhook", "5").status == .usage)
             _ = try await tributary("limits", "lift", "webhooks")

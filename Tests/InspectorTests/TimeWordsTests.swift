@@ -11,6 +11,10 @@ struct TimeWordsTests {
         #expect(Duration.milliseconds(milliseconds).words == words)
     }
 
+    @Test func whatIsShorterThanAMillisecondIsShownAllTheSame() {
+        #expect(Duration.microseconds(200).words == "200 µs" && Duration.microseconds(1666).words == "1 ms")
+    }
+
     @Test(arguments: [("90s", 90_000), ("15m", 900_000), ("2h", 7_200_000), ("3d", 259_200_000), ("500ms", 500)])
     func anAgeIsRead(text: String, milliseconds: Int) {
         #expect(Duration(words: text) == .milliseconds(milliseconds))

@@ -76,6 +76,15 @@ struct QueueLimitTests {
         #expect(try await fixture.integer("EXISTS", limits(fixture)) == 0)
     }
 
+    @Test func aRateOfMoreThanAThousandASecondIsKeptAsItIs() {
+        let short = KeyLimit.Rate(1, per: .microseconds(500))
+        #expect(short.problem == nil && short.intervalMicroseconds == 500)
+        let kept = QueueLimit(rate: KeyLimit.Rate(600, per: .seconds(1))).asKept
+        #expect(kept.rate?.intervalMicroseconds == 1666 && kept.asKept == kept)
+        #expect(KeyLimit.Rate(1, per: .nanoseconds(999)).problem != nil)
+        #expect(KeyLimit.Rate(1, per: .seconds(Int64.max)).problem != nil)
+    }
+
     @Loop
     @Test(arguments: [
         QueueLimit(), QueueLimit(places: 0), QueueLimit(places: 1_000_001),

@@ -2,13 +2,11 @@
 --@include common
 -- The limits of a queue as a whole, and who has which part (operations/share.lua).
 -- KEYS  limits
--- Returns { places or 0, µs between two starts or 0, starts at once after a rest, ms until the next start; then for each
---           process: its name, places, places it wants, weight, ms until it falls out }. O(processes)
-local places, interval, burst, tat = unpack(call('HMGET', KEYS[1], 'places', 'interval', 'burst', 'tat'))
+-- Returns { places or 0, µs between two starts or 0, starts at once after a rest; then for each process: its name, places,
+--           places it wants, weight, ms until it falls out }. O(processes)
+local places, interval, burst = unpack(call('HMGET', KEYS[1], 'places', 'interval', 'burst'))
 local now = now_ms()
-local wait = 0
-if interval then wait = (tonumber(tat or 0) - (tonumber(burst) - 1) * tonumber(interval)) / 1000 - now end
-local answer = { tonumber(places or 0), tonumber(interval or 0), tonumber(burst or 0), math.max(0, math.ceil(wait)) }
+local answer = { tonumber(places or 0), tonumber(interval or 0), tonumber(burst or 0) }
 local all = call('HGETALL', KEYS[1])
 for index = 1, #all, 2 do
   if string.sub(all[index], 1, 2) == 'p ' then
