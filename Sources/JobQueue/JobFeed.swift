@@ -14,8 +14,10 @@ final class JobFeed {
     private(set) var isTailed = false
     /// Whether jobs were settled since the last look.
     private var isActive = false
+    /// Its owner. What is on its way to Redis holds it, for the queue may be let go of meanwhile.
     private unowned let context: QueueContext
-    private var events: [JobEvent] = []
+    /// Those that wait to be told.
+    private(set) var events: [JobEvent] = []
     private var sent = 0
     private var leftOut = 0
     private var isSending = false
@@ -55,7 +57,7 @@ final class JobFeed {
         guard !isLooking else { return }
         isLooking = true
         isActive = false
-        Task {
+        Task { [context, keys] in
             do throws(QueueError) {
                 let answer = try await context.run(QueueScript.feedLook, keys: [keys[1]], [])
                 note(askedFor: answer.integer ?? -1)
@@ -99,15 +101,15 @@ final class JobFeed {
             guard let self else { return }
             flushTimer = nil
             isSending = true
-            Task {
-                await self.flush()
+            Task { [context] in
+                await self.flush(context)
                 self.isSending = false
                 self.armFlush()
             }
         }
     }
 
-    private func flush() async {
+    private func flush(_ context: QueueContext) async {
         let piece = events.prefix(Self.pieceMax)
         guard !piece.isEmpty else { return }
         events.removeFirst(piece.count)
@@ -116,12 +118,18 @@ final class JobFeed {
                 RedisArgument(Self.entriesMax), .integer(Self.keptFor.milliseconds), .string(context.workerName),
                 RedisArgument(sent), RedisArgument(leftOut),
             ] + piece.map { .bytes($0.encoded) }
+        // Before the call: another one may begin while this one is on its way.
+        sent += piece.count
+        let after = sent
         do throws(QueueError) {
             let answer = try await context.run(QueueScript.feedAdd, keys: keys, arguments)
-            sent += piece.count
             note(askedFor: answer.integer ?? -1)
         } catch {
-            leftOut += piece.count
+            // Where another one went meanwhile, it has said that these went before, and who reads it misses them by that.
+            if sent == after {
+                sent -= piece.count
+                leftOut += piece.count
+            }
             context.log.debug("events of jobs were left out", ["job.count": .int(piece.count), "error": .error(error)])
         }
     }
@@ -129,7 +137,7 @@ final class JobFeed {
     /// For what is no worker's: tells one event without knowing whether anybody asks for it.
     func tellOnce(_ event: JobEvent) async {
         events.append(event)
-        await flush()
+        await flush(context)
     }
 }
 

@@ -6,7 +6,7 @@ extension JobQueue {
     /// O(places)
     package func isHeldBack(_ job: StoredJob) async throws(QueueError) -> Bool {
         guard job.state == .ready, let key = job.orderKey else { return false }
-        let heads = context.keys.of(job.queue, shard: job.shard)[15]
+        let heads = context.keys.heads(job.queue, shard: job.shard)
         // The names of places are made by `library/order.lua`.
         let places = (1...KeyLimit.placesMax).map { RedisArgument.string($0 == 1 ? key : "\(key) \($0)") }
         let holders: RedisValue

@@ -31,8 +31,8 @@ package final class JobQueue {
     private let enqueues: EnqueueGatherer
     let settles: SettleGatherer
     let shares: QueueShares
-    /// False once Redis Cluster has refused a look over several shards.
-    var glancesSpanShards = true
+    /// False of a Cluster's client, and once a Cluster that is reached as one server has refused a look over several shards.
+    var glancesSpanShards: Bool
 
     /// - Parameter replicated: how ``enqueue(_:)-([NewJob])`` and ``enqueue(_:ifFirstOf:within:)`` wait for replicas; without
     ///   it they do not. Follow-ups never do: their rows owe them.
@@ -44,6 +44,7 @@ package final class JobQueue {
         precondition(problems.isEmpty, problems.joined(separator: "; "))
         self.configuration = configuration
         self.connection = connection
+        glancesSpanShards = !connection.isCluster
         context = QueueContext(connection: connection, configuration: configuration, replicated: replicated)
         held = HeldLeases(context: context)
         enqueues = EnqueueGatherer(context: context)

@@ -1,11 +1,6 @@
 import Redis
 
 extension QueueFaults {
-    /// The faults for which the scripts themselves have marks, by the names there.
-    private static let marked: [(name: String, fault: QueueFaults)] = [
-        ("skip-fence", .skipFence), ("skip-token", .skipToken),
-    ]
-
     /// The script as a process with these faults runs it.
     ///
     /// A line that ends with `--@unless skip-token` is left out under that fault, and what stands behind `--@when skip-token`
@@ -13,7 +8,7 @@ extension QueueFaults {
     func applied(to script: RedisScript) -> RedisScript {
         if isDisjoint(with: [.skipFence, .skipToken, .skipAllowOOM]) { return script }
         var lines = script.source.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        for (name, fault) in Self.marked where contains(fault) {
+        for (name, fault) in Self.named where contains(fault) {
             lines.removeAll { $0.hasSuffix("--@unless \(name)") }
             lines = lines.map { line in
                 let text = line.drop { $0 == " " }

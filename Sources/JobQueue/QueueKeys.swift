@@ -60,5 +60,7 @@ struct QueueKeys {
         of(queue, shard: shard) + ["\(prefix):{\(shard)}:\(queue.rawValue):slots"]
     }
 
+    func heads(_ queue: QueueName, shard: Int) -> String { keys[shard][queue.ordinal][15] }
+
     func wake(_ queue: QueueName, shard: Int) -> String { keys[shard][queue.ordinal][10] }
 }

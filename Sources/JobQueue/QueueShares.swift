@@ -13,7 +13,7 @@ final class QueueShares {
     private let context: QueueContext
     private let held: HeldLeases
     /// The process's name in the limits.
-    let processName: String
+    private let processName: String
     private var shares: [QueueShare]
     private var timers: [LoopTimer?]
     private var observers: [@Loop () -> Void] = []

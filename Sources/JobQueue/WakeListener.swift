@@ -23,7 +23,7 @@ final class WakeListener {
     private let onLoss: @Loop () -> Void
     private let log = Log(component: "queue")
     private var failures = 0
-    private(set) var isListening = false
+    private var isListening = false
     /// One for each shard of a Cluster; none otherwise.
     private var listeners: [WakeListener] = []
 

@@ -10,8 +10,8 @@ package struct RedisConfiguration: Sendable {
     }
 
     /// The server's; with sentinels or a Cluster the first one that is asked.
-    package let endpoint: Endpoint
-    package let topology: Topology
+    package private(set) var endpoint: Endpoint
+    package private(set) var topology: Topology
     /// Sent to sentinels by AUTH when present; they do not take ``password``.
     package var sentinelPassword: String?
     /// Sent by AUTH before anything else when present.
@@ -41,15 +41,11 @@ package struct RedisConfiguration: Sendable {
 
     /// The same, for one node of several.
     func at(_ endpoint: Endpoint) -> RedisConfiguration {
-        var node = RedisConfiguration(endpoint)
-        node.password = password
-        node.database = database
-        node.clientName = clientName
-        node.connectTimeout = connectTimeout
-        node.replyTimeout = replyTimeout
-        node.idlePing = idlePing
-        node.reconnectWaitBase = reconnectWaitBase
-        node.reconnectWaitMax = reconnectWaitMax
+        var node = self
+        node.endpoint = endpoint
+        node.topology = .single
+        // Sentinels alone are told theirs.
+        node.sentinelPassword = nil
         return node
     }
 

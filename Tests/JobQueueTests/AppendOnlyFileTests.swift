@@ -9,12 +9,6 @@ import Testing
 struct AppendOnlyFileTests {
     init() { Loop.startThread() }
 
-    @Loop private func isRewritten(_ fixture: QueueFixture) async throws -> Bool {
-        let persistence = try await fixture.connection.command(["INFO", "persistence"]).string ?? ""
-        return persistence.contains("aof_rewrite_in_progress:0") && persistence.contains("aof_rewrite_scheduled:0")
-            && persistence.contains("aof_last_bgrewrite_status:ok")
-    }
-
     /// The file ends within the changes of a lease; Redis goes on, and restarts once more. Without the renewal Redis 7.0 leaves
     /// the first job in no list: it executes the beginning of what it had cut.
     @Loop @Test func aFileThatWasCutWithinAChangeIsWrittenAnew() async throws {
@@ -32,7 +26,7 @@ struct AppendOnlyFileTests {
         #expect(try await fixture.queue.find("a", in: .webhooks)?.state == .ready)
         #expect(try await fixture.queue.renewAppendOnlyFile())
         #expect(try await !fixture.queue.renewAppendOnlyFile())
-        try await eventually { try await isRewritten(fixture) }
+        try await eventually { try await fixture.isFileRewritten() }
         _ = try await fixture.queue.enqueue(.test("b"))
         redis.kill()
         try await fixture.restart()

@@ -77,6 +77,14 @@ struct GlanceTests {
         #expect(!fixture.queue.glancesSpanShards)
     }
 
+    @Loop @Test func theClientOfAClusterDoesNotTryToLookAtShardsTogether() throws {
+        let cluster = RedisClient(
+            try RedisConfiguration(clusterSeeds: [("127.0.0.1", 7000)]), purpose: "never started")
+        #expect(!JobQueue(connection: cluster, configuration: JobQueueConfiguration()).glancesSpanShards)
+        let single = RedisClient(.loopback, purpose: "never started")
+        #expect(JobQueue(connection: single, configuration: JobQueueConfiguration()).glancesSpanShards)
+    }
+
     @Loop private func source(_ fixture: QueueFixture) async throws -> LeaseSource {
         let connection = try await QueueFixture.connect(
             to: fixture.redis, purpose: "wake", clientName: fixture.configuration.prefix)

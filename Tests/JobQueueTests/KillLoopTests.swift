@@ -39,10 +39,7 @@ struct KillLoopTests {
     /// What the fleet's sweep does after a restart.
     @Loop private func renew(_ fixture: QueueFixture) async throws {
         #expect(try await fixture.queue.renewAppendOnlyFile())
-        try await eventually {
-            let persistence = try await fixture.connection.command(["INFO", "persistence"]).string ?? ""
-            return persistence.contains("aof_rewrite_in_progress:0") && persistence.contains("aof_rewrite_scheduled:0")
-        }
+        try await eventually { try await fixture.isFileRewritten() }
     }
 
     @Loop @Test func everyJobTakesEffectOnceThoughWorkersAndRedisAreKilled() async throws {

@@ -233,17 +233,13 @@ extension QueueFixture {
 
     /// Commands within scripts and the time of the scripts, since the counts were reset.
     func scriptCost() async throws -> KnownFailureLoadTests.Cost {
-        let info = try await connection.command(["INFO", "commandstats"]).string ?? ""
         var commands: [String: Int] = [:]
         var microseconds = 0
-        for line in info.split(separator: "\r\n") {
-            let parts = line.split { $0 == ":" || $0 == "=" || $0 == "," }
-            guard parts.count > 4, parts[0].hasPrefix("cmdstat_"), let calls = Int(parts[2]) else { continue }
-            let name = String(parts[0].dropFirst("cmdstat_".count))
+        for (name, stat) in try await commandStats() {
             if name == "evalsha" || name == "eval" {
-                microseconds += Int(parts[4]) ?? 0
+                microseconds += stat.microseconds
             } else if !["info", "config|resetstat", "ping"].contains(name) {
-                commands[name] = calls
+                commands[name] = stat.calls
             }
         }
         return KnownFailureLoadTests.Cost(commands: commands, microseconds: microseconds)

@@ -10,13 +10,7 @@ struct PlainCostTests {
     init() { Loop.startThread() }
 
     @Loop private func commands(_ fixture: QueueFixture) async throws -> [String: Int] {
-        let info = try await fixture.connection.command(["INFO", "commandstats"]).string ?? ""
-        var counts: [String: Int] = [:]
-        for line in info.split(separator: "\r\n") {
-            let parts = line.split { $0 == ":" || $0 == "=" || $0 == "," }
-            guard parts.count > 2, parts[0].hasPrefix("cmdstat_"), let count = Int(parts[2]) else { continue }
-            counts[String(parts[0].dropFirst("cmdstat_".count))] = count
-        }
+        var counts = try await fixture.commandStats().mapValues(\.calls)
         for name in ["info", "evalsha", "eval", "config|resetstat", "ping"] { counts[name] = nil }
         return counts
     }

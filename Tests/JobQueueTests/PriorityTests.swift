@@ -97,7 +97,7 @@ struct PriorityTests {
         let redis = try await PrivateRedis.start()
         defer { redis.stop() }
         let fixture = try await QueueFixture.make(on: redis)
-        for (priority, expected) in [(PriorityBand.normal, Int64(1)), (.low, 4)] {
+        for (priority, expected) in [(PriorityBand.normal, 1), (.low, 4)] {
             _ = try await fixture.queue.enqueue(.test("job", priority: priority))
             let before = try await fixture.calls(of: "lpop")
             let batch = try #require(try await fixture.lease())
@@ -118,9 +118,5 @@ extension QueueFixture {
     }
 
     /// How often this Redis has run a command.
-    func calls(of command: String) async throws -> Int64 {
-        let info = try await connection.command(["INFO", "commandstats"]).string ?? ""
-        let line = info.split(separator: "\r\n").first { $0.hasPrefix("cmdstat_\(command):calls=") }
-        return line?.split { $0 == "=" || $0 == "," }.dropFirst().first.flatMap { Int64($0) } ?? 0
-    }
+    func calls(of command: String) async throws -> Int { try await commandStats()[command]?.calls ?? 0 }
 }

@@ -81,6 +81,34 @@ struct QueueFixture {
         }
     }
 
+    /// How often this Redis has run a command, and for how long altogether.
+    struct CommandStat {
+        let calls: Int
+        let microseconds: Int
+    }
+
+    /// By the commands' names, those within scripts too.
+    func commandStats() async throws -> [String: CommandStat] {
+        // Such as `cmdstat_hget:calls=2,usec=7,usec_per_call=3.50,rejected_calls=0,failed_calls=0`.
+        let info = try await connection.command(["INFO", "commandstats"]).string ?? ""
+        var stats: [String: CommandStat] = [:]
+        for line in info.split(separator: "\r\n") where line.hasPrefix("cmdstat_") {
+            let parts = line.split { $0 == ":" || $0 == "=" || $0 == "," }
+            guard parts.count > 4, let calls = Int(parts[2]), let microseconds = Int(parts[4]) else {
+                throw TestSupportError("no statistics of a command: \(line)")
+            }
+            stats[String(parts[0].dropFirst("cmdstat_".count))] = CommandStat(calls: calls, microseconds: microseconds)
+        }
+        return stats
+    }
+
+    /// Whether the last rewrite of the append-only file is over, and went well.
+    func isFileRewritten() async throws -> Bool {
+        let persistence = try await connection.command(["INFO", "persistence"]).string ?? ""
+        return persistence.contains("aof_rewrite_in_progress:0") && persistence.contains("aof_rewrite_scheduled:0")
+            && persistence.contains("aof_last_bgrewrite_status:ok")
+    }
+
     /// The writes Redis has seen, to prove that something writes nothing.
     func writes() async throws -> Int64 {
         let info = try await connection.command(["INFO", "persistence"]).string ?? ""
