@@ -17,7 +17,7 @@ enum CheckCommand {
             """
     ) { session, arguments in
         let queue = try await session.queue()
-        let queues = arguments.optional("queue").flatMap(QueueName.init(rawValue:)).map { [$0] } ?? QueueName.allCases
+        let queues = arguments.queue.map { [$0] } ?? QueueName.allCases
         let repairs = arguments.has("repair")
         var reports: [(queue: QueueName, report: CheckReport)] = []
         for (index, name) in queues.enumerated() {

@@ -13,6 +13,8 @@ struct DeadLetterWork {
     private var wanted = 0
     private var count = 0
     private var isStopped = false
+    /// Tests only: what stands for Ctrl-C, which would reach all tests of the process.
+    var testInterrupt: Interrupt?
 
     init(_ subject: DeadLetterSubject, done: String, rate: Int) {
         self.subject = subject
@@ -52,14 +54,17 @@ struct DeadLetterWork {
         _ session: Session, _ queue: JobQueue, _ filter: JobFilter,
         _ act: @Loop ([StoredJob]) async throws -> Int
     ) async throws {
-        let interrupt = Interrupt()
+        let interrupt = testInterrupt ?? Interrupt()
         // With the payloads: they name the rows.
         let walk = DeadLetterWalk(queue, filter, payloads: true)
         var pace = Pace(rate: rate)
         var moved = 0
-        while !interrupt.came, let jobs = try await walk.next(movedAway: moved) {
+        while !isStopped, let jobs = try await walk.next(movedAway: moved) {
             moved = 0
-            for start in stride(from: 0, to: jobs.count, by: pace.slice) where !interrupt.came {
+            for start in stride(from: 0, to: jobs.count, by: pace.slice) {
+                // Only here are some left: after the last slice there is nothing to stop.
+                isStopped = interrupt.came
+                if isStopped { break }
                 let slice = Array(jobs[start..<min(start + pace.slice, jobs.count)])
                 try await pace.wait(for: slice.count)
                 moved += try await act(slice)
@@ -67,7 +72,6 @@ struct DeadLetterWork {
             }
             count += moved
         }
-        isStopped = interrupt.came
         try await session.console.progress("")
     }
 
@@ -81,9 +85,7 @@ struct DeadLetterWork {
     @Loop private func named(_ ids: [String], _ queue: JobQueue) async throws -> [StoredJob] {
         var jobs: [StoredJob] = []
         for id in ids {
-            var found: StoredJob?
-            for name in QueueName.allCases where found == nil { found = try await queue.find(id, in: name) }
-            guard let found else {
+            guard let found = try await queue.find(id, inAnyOf: QueueName.allCases) else {
                 throw Refusal("no queue holds a job \(id): see `tributary \(subject.word) list`")
             }
             try subject.check(found)
@@ -117,8 +119,10 @@ final class Interrupt {
     /// - Parameter onCome: told of it, for who waits meanwhile.
     init(_ onCome: @escaping @Loop () -> Void = {}) {
         watch = SignalWatch(signal: SIGINT) { [weak self] in
-            self?.came = true
+            self?.come()
             onCome()
         }
     }
+
+    func come() { came = true }
 }

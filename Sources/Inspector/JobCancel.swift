@@ -49,7 +49,7 @@ enum JobCancel {
         guard !arguments.positional.isEmpty else { throw Arguments.Usage("<id> is missing") }
         let queue = try await session.queue()
         let rows = OwedRows(pool: try await session.postgres())
-        let name = arguments.optional("queue").flatMap(QueueName.init(rawValue:))
+        let name = arguments.queue
         // All are looked for before the first one is touched.
         var jobs: [StoredJob] = []
         for id in arguments.positional { jobs.append(try await alive(id, name, queue)) }
@@ -66,11 +66,7 @@ enum JobCancel {
     }
 
     @Loop private static func alive(_ id: String, _ name: QueueName?, _ queue: JobQueue) async throws -> StoredJob {
-        var found: StoredJob?
-        for name in name.map({ [$0] }) ?? QueueName.allCases where found == nil {
-            found = try await queue.find(id, in: name)
-        }
-        guard let found else {
+        guard let found = try await queue.find(id, inAnyOf: name.map { [$0] } ?? QueueName.allCases) else {
             let place = name.map { "queue \($0.rawValue) holds no" } ?? "no queue holds a"
             throw Refusal("\(place) job \(id): see `tributary jobs`; a commission is cancelled with --reason")
         }

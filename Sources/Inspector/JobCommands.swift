@@ -90,8 +90,7 @@ enum JobCommands {
     ) { session, arguments in
         let id = arguments.word(0)
         let queue = try await session.queue()
-        var found: StoredJob?
-        for name in QueueName.allCases where found == nil { found = try await queue.find(id, in: name) }
+        let found = try await queue.find(id, inAnyOf: QueueName.allCases)
         var trail: JobTrail?
         if let pool = try await session.postgresIfConfigured() { trail = try await JobTrail.read(pool, jobID: id) }
         guard found != nil || trail != nil else {
@@ -111,5 +110,15 @@ enum JobCommands {
                 "job": story?.json ?? .null,
                 "record": trail.map { ["what": .string($0.what), "row": $0.row] } ?? .null,
             ], page)
+    }
+}
+
+extension JobQueue {
+    /// The job of that id in the first of these queues that holds one.
+    func find(_ id: String, inAnyOf names: [QueueName]) async throws(QueueError) -> StoredJob? {
+        for name in names {
+            if let found = try await find(id, in: name) { return found }
+        }
+        return nil
     }
 }

@@ -16,7 +16,7 @@ enum JobSearch {
     /// The filter that a command line names; everything unless it says otherwise.
     static func filter(_ arguments: Arguments, now: EpochMilliseconds) throws -> JobFilter {
         var filter = JobFilter()
-        if let queue = arguments.optional("queue").flatMap(QueueName.init(rawValue:)) { filter.queues = [queue] }
+        if let queue = arguments.queue { filter.queues = [queue] }
         filter.kind = arguments.optional("kind")
         filter.errorContains = arguments.optional("error")
         filter.idPrefix = arguments.optional("id-prefix")

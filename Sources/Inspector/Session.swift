@@ -18,7 +18,7 @@ final class Session {
     private var loaded: FleetConfiguration?
     private var openPool: PostgresPool?
     private var openRedis: RedisClient?
-    private var openWaits: [RedisClient] = []
+    private var openWait: RedisClient?
 
     init(console: Console, wantsJSON: Bool, load: @escaping () throws -> FleetConfiguration) {
         self.console = console
@@ -73,8 +73,9 @@ final class Session {
 
     /// Another way to Redis, for a command that blocks it.
     func waitingRedis() async throws -> RedisClient {
+        if let openWait { return openWait }
         let connection = RedisClient(try configuration().redis, purpose: "inspector-tail")
-        openWaits.append(connection)
+        openWait = connection
         connection.start()
         try await connection.waitUntilReady(within: Self.patience)
         return connection
@@ -105,7 +106,7 @@ final class Session {
 
     func close() async {
         openRedis?.close()
-        for connection in openWaits { connection.close() }
+        openWait?.close()
         await openPool?.close()
     }
 }

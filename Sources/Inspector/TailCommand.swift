@@ -51,7 +51,7 @@ private final class Tail {
 
     init(_ session: Session, _ arguments: Arguments) throws {
         self.session = session
-        queue = arguments.optional("queue").flatMap(QueueName.init(rawValue:))
+        queue = arguments.queue
         kind = arguments.optional("kind")
         outcome = arguments.optional("outcome").flatMap(JobEvent.Outcome.init(rawValue:))
         idPrefix = arguments.optional("id-prefix")

@@ -93,8 +93,7 @@ struct WatchFrame {
     }
 
     private func lines(of workers: WorkersLook, columns: Int?) -> [StyledLine] {
-        let states: [WorkersLook.State] = [.working, .idle, .serving, .gone]
-        let counts = states.compactMap { state in
+        let counts = WorkersLook.State.allCases.compactMap { state in
             workers.count(state) > 0 ? "\(workers.count(state).grouped) \(state.rawValue)" : nil
         }
         let text = counts.isEmpty ? "none is connected" : counts.joined(separator: ", ")

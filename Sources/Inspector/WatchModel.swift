@@ -110,11 +110,10 @@ struct WatchModel {
     // MARK: For programs
 
     func json(now: EpochMilliseconds) -> JSON {
-        let states: [WorkersLook.State] = [.working, .idle, .serving, .gone]
         return [
             "at": .string(now.rfc3339), "queues": .array(depths.map(\.json)),
             "workers": workers.map { workers in
-                .object(JSONObject(states.map { ($0.rawValue, JSON(integer: workers.count($0))) }))
+                .object(JSONObject(WorkersLook.State.allCases.map { ($0.rawValue, JSON(integer: workers.count($0))) }))
             } ?? .null,
             "alerts": .array(alerts(now: now).map { .string($0.text) }),
         ]

@@ -3,7 +3,6 @@ import Core
 import EventLoop
 import Fleet
 import JobQueue
-import Ledger
 import Postgres
 import Scheduling
 

@@ -35,7 +35,7 @@ enum WorkersCommand {
 
 /// Processes joined with what they have in hand.
 struct WorkersLook {
-    enum State: String {
+    enum State: String, CaseIterable {
         /// Has jobs under leases.
         case working
         /// Waits for jobs of its queues.
