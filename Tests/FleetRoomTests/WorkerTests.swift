@@ -223,7 +223,8 @@ import Testing
         await worker.stop()
     }
 
-    @Loop @Test func aJobOfAnUnknownKindIsParked() async throws {
+    @Loop @Test("known failure 16: a job of a kind that this release does not know is parked")
+    func aJobOfAnUnknownKindIsParked() async throws {
         let queue = FakeQueue()
         let handled = Held<[String]>([])
         let worker = worker(

@@ -120,6 +120,36 @@ struct DeadLetterCommandTests {
         }
     }
 
+    /// Ctrl-C after the last slice stops nothing any more; before it, the others stay dead.
+    @Loop
+    @Test(arguments: [(10_000, 0), (10, 2)])
+    func ctrlCEndsItAfterTheSliceInHand(rate: Int, left: Int) async throws {
+        try await InspectorFixture.run(isMigrated: false) { tributary in
+            // In one shard, so that one look brings them all.
+            let jobs = (0..<3).map { number in
+                var job = NewJob.test("job-\(number)")
+                job.shardKey = "one"
+                return job
+            }
+            try await tributary.addDead(jobs)
+            let session = Session(console: Console(columns: [:], environment: [:]) { _, _ in }, wantsJSON: true) {
+                try tributary.configuration()
+            }
+            let command = DeadLetterCommands.delete(.dead, "", examples: [])
+            var work = DeadLetterWork(.dead, done: "deleted", rate: rate)
+            let interrupt = Interrupt()
+            work.testInterrupt = interrupt
+            let answer = try await work.run(session, Arguments(["--all"], for: command)) { jobs in
+                interrupt.come()
+                return try await tributary.queue.delete(jobs)
+            }
+            #expect(answer.isGood == (left == 0))
+            #expect(answer.json["stopped"]?.bool == (left > 0))
+            #expect(try await tributary.depth().dead == left)
+            await session.close()
+        }
+    }
+
     @Loop @Test func jobsAreNamedOneByOne() async throws {
         try await InspectorFixture.run { tributary in
             try await tributary.addDead([.test("a"), .test("b"), .test("c")])

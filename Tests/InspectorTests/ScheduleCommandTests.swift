@@ -1,6 +1,5 @@
 import Core
 import EventLoop
-import Glibc
 import JobQueue
 import TestSupport
 import Testing
@@ -21,19 +20,9 @@ struct ScheduleCommandTests {
         _ files: [String: String] = ["report.json": report],
         _ body: @Loop (InspectorFixture, [String: String?]) async throws -> Void
     ) async throws {
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        let folder = "\(base)/\(uniqueName("schedules"))"
-        try #require(mkdir(folder, 0o700) == 0)
-        defer {
-            for name in files.keys { unlink("\(folder)/\(name)") }
-            rmdir(folder)
-        }
-        for (name, text) in files {
-            let file = try #require(fopen("\(folder)/\(name)", "we"))
-            fputs(text, file)
-            fclose(file)
-        }
-        try await InspectorFixture.run { tributary in try await body(tributary, ["TRIBUTARY_SCHEDULES": folder]) }
+        let folder = try TemporaryFolder()
+        for (name, text) in files { try folder.write(name, text) }
+        try await InspectorFixture.run { tributary in try await body(tributary, ["TRIBUTARY_SCHEDULES": folder.path]) }
     }
 
     @Loop @Test func schedulesOfAFolderStandBesideTheProgramsOwn() async throws {

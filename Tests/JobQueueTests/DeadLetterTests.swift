@@ -78,7 +78,8 @@ struct DeadLetterTests {
         #expect(batch.lease.isAlone && batch.jobs[0].crashes == 0)
     }
 
-    @Loop @Test func aPacedRedriveSpreadsTheJobsOverTime() async throws {
+    @Loop @Test("known failure 8: dead letters that are redriven at a pace come back one after the other")
+    func aPacedRedriveSpreadsTheJobsOverTime() async throws {
         let fixture = try await fixture(deadCount: 100)
         #expect(try await fixture.queue.redriveAll(.webhooks, dryRun: true) == 100)
         #expect(try await fixture.queue.stats(.webhooks).sum.dead == 100)

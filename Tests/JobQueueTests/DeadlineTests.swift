@@ -93,8 +93,8 @@ struct DeadlineTests {
         }
     }
 
-    /// Known failure 16: a record of a newer release, or a damaged one, is parked, and stops nobody.
-    @Loop @Test func aRecordThatNobodyCanReadIsParkedWhereRecordsAreLookedAt() async throws {
+    @Loop @Test("known failure 16: a record of a newer release, or a damaged one, is parked, and stops nobody")
+    func aRecordThatNobodyCanReadIsParkedWhereRecordsAreLookedAt() async throws {
         let fixture = try await QueueFixture.make()
         _ = try await fixture.queue.enqueue([
             .test("timed", priority: .high, lifetime: .seconds(60)), .test("short", orderKey: "k"), .test("last"),

@@ -223,7 +223,8 @@ struct LeaseSourceTests {
         await source.stop()
     }
 
-    @Loop @Test func aSourceMovesAgainAfterRedisWasRestarted() async throws {
+    @Loop @Test("known failure 14: a source fetches again after Redis was restarted")
+    func aSourceMovesAgainAfterRedisWasRestarted() async throws {
         let redis = try await PrivateRedis.start(appendfsync: .always)
         defer { redis.stop() }
         let fixture = try await QueueFixture.make(on: redis) { $0.shardCount = 4 }

@@ -1,6 +1,5 @@
 import Core
 import EventLoop
-import Glibc
 import Redis
 import TestSupport
 
@@ -33,25 +32,11 @@ struct WorkerProcesses {
 
     func start(_ name: String, isGated: Bool = false) throws -> TestProcess {
         try TestProcess.start(
-            try Self.program(),
+            try builtProgram("queue-test-worker"),
             [
                 "\(redis.port)", "\(ledgerRedis.port)", fixture.configuration.prefix,
                 "\(fixture.configuration.lease.milliseconds)", name, isGated ? "gated" : "free",
             ], logPath: "\(ledgerRedis.dataDirectory)/workers.log")
-    }
-
-    /// Beside the tests' own binary.
-    private static func program() throws -> String {
-        guard let maps = fopen("/proc/self/maps", "r") else { throw TestSupportError("/proc cannot be read") }
-        defer { fclose(maps) }
-        var line = [CChar](repeating: 0, count: 8192)
-        while fgets(&line, Int32(line.count), maps) != nil {
-            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            guard text.hasSuffix("Tests.xctest\n"), let start = text.firstIndex(of: "/") else { continue }
-            return text[start...].split(separator: "/", omittingEmptySubsequences: false).dropLast()
-                .joined(separator: "/") + "/queue-test-worker"
-        }
-        throw TestSupportError("the tests' own binary is not found")
     }
 
     /// How often the ledger counted each id.

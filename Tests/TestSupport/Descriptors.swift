@@ -1,4 +1,5 @@
 import CLinux
+import Core
 import Glibc
 
 /// A descriptor that closes with its owner.
@@ -31,8 +32,7 @@ struct OwnedDescriptor: ~Copyable {
 func waitUntilReadable(_ descriptors: [Int32], until deadline: ContinuousClock.Instant) -> Bool {
     while true {
         var watched = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        let left = ContinuousClock.now.duration(to: deadline)
-        let milliseconds = left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000 + 1
+        let milliseconds = ContinuousClock.now.duration(to: deadline).milliseconds + 1
         let count = poll(&watched, nfds_t(watched.count), Int32(clamping: max(0, milliseconds)))
         if count > 0 { return true }
         if count == 0 || errno != EINTR { return false }

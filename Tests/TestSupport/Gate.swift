@@ -27,9 +27,11 @@ package final class Gate {
 
     /// The same; throws `CancellationError` when the task is cancelled before it is open.
     package func waitUnlessCancelled() async throws {
+        // Whoever does not come has no ticket: the next one would have it, and be let through in its place.
+        try Task.checkCancellation()
         let ticket = arrivals + 1
         await withTaskCancellationHandler {
-            if !Task.isCancelled { await wait() }
+            await wait()
         } onCancel: {
             Task { @Loop in self.waiting.removeValue(forKey: ticket)?.resume() }
         }

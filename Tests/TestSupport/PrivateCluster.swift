@@ -1,4 +1,4 @@
-import Glibc
+import Core
 
 /// A Redis Cluster of the tests' own on loopback: masters that share the slots evenly, each with as many replicas.
 package final class PrivateCluster: Sendable {
@@ -18,14 +18,12 @@ package final class PrivateCluster: Sendable {
         for _ in 0..<masters * (1 + replicas) {
             // Its bus would else take the port 10,000 higher, which others may have.
             let busPort = try TestPort.free()
-            let milliseconds =
-                nodeTimeout.components.seconds * 1000 + nodeTimeout.components.attoseconds / 1_000_000_000_000_000
             busPorts.append(busPort)
             nodes.append(
                 try await PrivateRedis.start(
                     options: [
                         "--cluster-enabled", "yes", "--cluster-port", "\(busPort)",
-                        "--cluster-node-timeout", "\(milliseconds)", "--repl-diskless-sync-delay", "0",
+                        "--cluster-node-timeout", "\(nodeTimeout.milliseconds)", "--repl-diskless-sync-delay", "0",
                     ] + options))
         }
         let cluster = PrivateCluster(nodes: nodes, masterCount: masters)
@@ -76,7 +74,7 @@ package final class PrivateCluster: Sendable {
     }
 
     /// Moves a slot with its keys, as `redis-cli --cluster reshard` does.
-    /// - Parameter during: called when the slot is open and half of its keys have moved.
+    /// - Parameter during: called once, when the slot is open and its first two keys have moved.
     package func move(slot: Int, from source: Int, to target: Int, during: () async throws -> Void = {}) async throws {
         let (sourceID, targetID) = (
             try await tell(source, "CLUSTER", "MYID"), try await tell(target, "CLUSTER", "MYID")
@@ -117,7 +115,7 @@ package final class PrivateCluster: Sendable {
             let master = try await tell(index % masterCount, "CLUSTER", "MYID")
             try await eventually { try await self.tell(index, "CLUSTER", "REPLICATE", master) == "OK" }
         }
-        try await waitUntilWhole(nodes.indices)
+        try await waitUntilWhole()
         for index in masterCount..<nodes.count {
             try await eventually(within: .seconds(30)) {
                 try await self.tell(index, "INFO", "replication").contains("master_link_status:up")
@@ -125,9 +123,9 @@ package final class PrivateCluster: Sendable {
         }
     }
 
-    /// Returns when these nodes know a master for every slot, and each range by the same number of nodes that serve it.
-    package func waitUntilWhole(_ members: some Sequence<Int>) async throws {
-        for index in members {
+    /// Returns when each node says `cluster_state:ok`: it knows a master for every slot, and reaches most of them.
+    private func waitUntilWhole() async throws {
+        for index in nodes.indices {
             try await eventually(within: .seconds(30)) {
                 try await self.tell(index, "CLUSTER", "INFO").contains("cluster_state:ok")
             }

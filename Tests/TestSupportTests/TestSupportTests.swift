@@ -1,7 +1,8 @@
 import EventLoop
 import Glibc
-import TestSupport
 import Testing
+
+@testable import TestSupport
 
 struct TestSupportTests {
     init() { Loop.startThread() }
@@ -16,6 +17,28 @@ struct TestSupportTests {
 
     @Loop @Test func aMissingProgramIsAClearFailure() async throws {
         await #expect(throws: TestSupportError.self) { try await runCommand("no-such-program", []) }
+    }
+
+    @Test func aFileThatIsNotThereCannotBeWatched() {
+        let path = "/tmp/\(uniqueName("nothing"))"
+        let error = #expect(throws: TestSupportError.self) { _ = try OwnedDescriptor(growthOf: path) }
+        #expect(error?.description.contains("No such file") == true)
+    }
+
+    @Loop @Test func whoComesToAGateCancelledLetsNobodyElseThrough() async throws {
+        let gate = Gate()
+        let cancelled = Task { @Loop in try await gate.waitUnlessCancelled() }
+        cancelled.cancel()
+        let other = Task { @Loop in
+            await gate.wait()
+            return gate.isOpen
+        }
+        await #expect(throws: CancellationError.self) { try await cancelled.value }
+        try await eventually { gate.arrivals == 1 }
+        // Whatever the cancellation has set going runs before this.
+        for _ in 0..<3 { await Task { @Loop in }.value }
+        gate.open()
+        #expect(await other.value)
     }
 
     @Loop @Test func redisKeepsItsDataOverAKill() async throws {
