@@ -21,8 +21,8 @@ package final class Sweep: FleetService {
     private let age: Duration
     private let alerts: OperatorAlerts?
     private var nextAlertLook: Int64 = 0
-    /// The run of Redis whose file was written anew, by whomever.
-    private var renewedRunID: String?
+    /// The runs of masters whose files were written anew, by whomever.
+    private var renewedRunIDs: Set<String> = []
     private let log = Log(component: "sweep")
     private var task: Task<Void, Never>?
 
@@ -45,7 +45,7 @@ package final class Sweep: FleetService {
             while !Task.isCancelled {
                 do {
                     try await Loop.sleep(for: interval)  // the pause between sweeps: a timer, which quiet() ends
-                    await renewRedisFile()
+                    await renewRedisFiles()
                     report(try await work.enqueueDue(olderThan: age))
                     try await lookForParkedOrders()
                 } catch is CancellationError {
@@ -57,17 +57,19 @@ package final class Sweep: FleetService {
         }
     }
 
-    private func renewRedisFile() async {
+    private func renewRedisFiles() async {
         let queue = work.queue
-        guard let runID = queue.connection.serverRunID, runID != renewedRunID else { return }
+        let runIDs = queue.connection.masterRunIDs
+        guard !runIDs.isSubset(of: renewedRunIDs) else { return }
         do throws(QueueError) {
-            if try await queue.renewAppendOnlyFile() {
-                log.info("Redis writes its append-only file anew after its start")
+            let count = try await queue.renewAppendOnlyFiles()
+            if count > 0 {
+                log.info("Redis writes its append-only file anew after its start", ["redis.masters": .int(count)])
             }
-            renewedRunID = runID
+            renewedRunIDs = runIDs
         } catch {
             // A managed Redis may forbid it: once is enough to say so.
-            if !error.isUnreachableStore { renewedRunID = runID }
+            if !error.isUnreachableStore { renewedRunIDs = runIDs }
             log.warning("Redis' append-only file was not written anew", ["error": .error(error)])
         }
     }

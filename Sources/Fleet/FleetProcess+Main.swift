@@ -7,9 +7,9 @@ extension FleetProcess {
     ///
     /// - Parameters:
     ///   - requires: settings without a default that this process cannot do without.
-    ///   - checks, setUp: as for the initializer.
+    ///   - acknowledgesEnqueues, checks, setUp: as for the initializer.
     nonisolated package static func main(
-        _ name: String, requires: [Setting] = [], checks: [StartCheck] = [],
+        _ name: String, requires: [Setting] = [], acknowledgesEnqueues: Bool = true, checks: [StartCheck] = [],
         setUp: @escaping @Loop (FleetProcess) async throws -> Void
     ) -> Never {
         let arguments = ProcessArguments(CommandLine.arguments.dropFirst())
@@ -35,7 +35,8 @@ extension FleetProcess {
         }
         Log.level = configuration.logLevel
         Task { @Loop in
-            let process = FleetProcess(name, configuration, checks: checks, setUp: setUp)
+            let process = FleetProcess(
+                name, configuration, acknowledgesEnqueues: acknowledgesEnqueues, checks: checks, setUp: setUp)
             end(await process.run())
         }
         Loop.run()

@@ -43,10 +43,13 @@ package final class FleetProcess {
 
     /// - Parameters:
     ///   - name: the executable's, such as `tributary-click-worker`.
+    ///   - acknowledgesEnqueues: whether it tells others that a job is enqueued, so that this waits for replicas where some are
+    ///     asked for. What rows owe need not, and connections for it would be there for nothing.
     ///   - checks: run after those of the stores.
     ///   - setUp: makes the services and adds them; the stores answer by then.
     package init(
-        _ name: String, _ configuration: FleetConfiguration, checks: [StartCheck] = [],
+        _ name: String, _ configuration: FleetConfiguration, acknowledgesEnqueues: Bool = true,
+        checks: [StartCheck] = [],
         setUp: @escaping @Loop (FleetProcess) async throws -> Void
     ) {
         self.name = name
@@ -56,7 +59,7 @@ package final class FleetProcess {
         let workerName = "\(name)@\(Self.hostName):\(getpid())"
         self.workerName = workerName
         queueConnection = RedisClient(configuration.redis(clientOf: workerName), purpose: "queue")
-        let replicated = configuration.replicas.map { demand in
+        let replicated = (acknowledgesEnqueues ? configuration.replicas : nil).map { demand in
             ReplicatedEnqueues(
                 demand,
                 connections: (1...ReplicatedEnqueues.connectionCount).map { number in
@@ -131,7 +134,8 @@ package final class FleetProcess {
         observeDepth(of: queueName)
         if let limit = configuration.queueLimits[queueName] { add(LimitSetting(limit, of: queueName, in: queue)) }
         return LeaseSource(
-            queue: queue, name: queueName, wakeConnection: redisConnection(purpose: "wake-\(queueName.rawValue)"))
+            queue: queue, name: queueName,
+            wakeConnection: queueConnection.another(purpose: "wake-\(queueName.rawValue)"))
     }
 
     private static var hostName: String {

@@ -48,10 +48,9 @@ struct WorkerPresence {
             idleSeconds = idle
             lastCommand = String(fields["cmd"] ?? "-")
         }
-        if purpose.hasPrefix(Self.wakePurpose),
-            let queue = QueueName(rawValue: String(purpose.dropFirst(Self.wakePurpose.count)))
-        {
-            queues.insert(queue)
-        }
+        guard purpose.hasPrefix(Self.wakePurpose) else { return }
+        // On a Redis Cluster the shard stands behind it.
+        let queue = purpose.dropFirst(Self.wakePurpose.count).prefix { $0 != "-" }
+        if let queue = QueueName(rawValue: String(queue)) { queues.insert(queue) }
     }
 }

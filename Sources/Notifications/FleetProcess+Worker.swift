@@ -10,7 +10,8 @@ extension FleetProcess {
         _ name: String, requires: [Setting] = [], checks: [StartCheck] = [],
         setUp: @escaping @Loop (FleetProcess) async throws -> Void
     ) -> Never {
-        main(name, requires: [.postgresURL] + requires, checks: checks) { fleet in
+        // What a worker enqueues is owed by rows.
+        main(name, requires: [.postgresURL] + requires, acknowledgesEnqueues: false, checks: checks) { fleet in
             fleet.alertOfDeadLetters()
             try await setUp(fleet)
         }

@@ -61,6 +61,11 @@ package final class RedisClient {
     /// The id of the run of the Redis that was last connected; of a Cluster none, since each node has its own.
     package var serverRunID: String? { single?.serverRunID }
 
+    /// The ids of the runs of all masters that this client is connected to.
+    package var masterRunIDs: Set<String> {
+        cluster?.masterRunIDs ?? Set([single?.serverRunID].compactMap { $0 })
+    }
+
     /// Returns once commands are served.
     /// - Throws: the last failure, or one of kind `notConnected`, when that takes longer than `limit` or it is closed.
     package func waitUntilReady(within limit: Duration) async throws(RedisError) {
@@ -99,9 +104,16 @@ package final class RedisClient {
 
     /// Sends a command to every master and gives their answers: one of a single Redis.
     package func commandToAll(_ arguments: [RedisArgument]) async throws(RedisError) -> [RedisValue] {
-        if let single { return [try await single.command(arguments)] }
+        try await onEachMaster { connection throws(RedisError) in try await connection.command(arguments) }
+    }
+
+    /// Does something with the connection to each master, one after the other, and gives the results.
+    package func onEachMaster<Result: Sendable>(
+        _ body: @Loop (RedisConnection) async throws(RedisError) -> Result
+    ) async throws(RedisError) -> [Result] {
+        if let single { return [try await body(single)] }
         guard let cluster else { throw RedisError(.notConnected, "closed") }
-        return try await cluster.callAll { connection throws(RedisError) in try await connection.command(arguments) }
+        return try await cluster.callAll(body)
     }
 
     /// Runs a script by its digest; when Redis does not know it, once more by its source.

@@ -62,6 +62,11 @@ final class RedisCluster {
         return connections.values.lazy.compactMap { $0.isReady ? nil : $0.lastFailure }.first ?? map.failure ?? lostWith
     }
 
+    /// Of those that are connected.
+    var masterRunIDs: Set<String> {
+        Set((map.table?.masters ?? []).compactMap { connections[$0].flatMap { $0.isReady ? $0.serverRunID : nil } })
+    }
+
     func waitUntilReady(within limit: Duration) async throws(RedisError) {
         if isReady { return }
         if isClosed { throw RedisError(.notConnected, "closed") }
@@ -112,11 +117,11 @@ final class RedisCluster {
     }
 
     /// One answer of each master, in no order.
-    func callAll(
-        _ body: @Loop (RedisConnection) async throws(RedisError) -> RedisValue
-    ) async throws(RedisError) -> [RedisValue] {
+    func callAll<Answer: Sendable>(
+        _ body: @Loop (RedisConnection) async throws(RedisError) -> Answer
+    ) async throws(RedisError) -> [Answer] {
         guard let table = map.table else { throw unknownTable }
-        var answers: [RedisValue] = []
+        var answers: [Answer] = []
         for endpoint in table.masters { answers.append(try await body(try await readyConnection(to: endpoint))) }
         return answers
     }
@@ -187,6 +192,8 @@ final class RedisCluster {
         }
         if isEager { for endpoint in table.masters { _ = connection(to: endpoint) } }
         tellWaiters()
+        // A failover tells nobody, and this client may be idle: ask until the lost node is back, or another in its place.
+        if connections.values.contains(where: { !$0.isReady && $0.readyCount > 0 }) { map.refresh() }
     }
 
     /// Who serves no slot any more answers so, unless it stands still.

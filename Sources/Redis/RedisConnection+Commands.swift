@@ -67,45 +67,8 @@ extension RedisConnection {
         }
     }
 
-    /// Runs a script and answers when so many replicas have what it wrote; see ``ReplicationGroup``. On a connection that
-    /// carries nothing else, since whatever comes after it waits as long.
-    func sendScript(
-        _ script: RedisScript, keys: [String], arguments: [RedisArgument], isAsking: Bool = false,
-        replicatedTo demand: ReplicaDemand, completion: @escaping @Loop (Result<RedisValue, RedisError>) -> Void
-    ) {
-        func send(bySource: Bool) {
-            let group = replicationGroup(demand)
-            if isAsking { ask() }
-            self.send(
-                within: nil,
-                { [weak self] result in
-                    if !bySource, self != nil, case .failure(let error) = result, error.kind == .noScript {
-                        return send(bySource: true)
-                    }
-                    group.took(result, completion)
-                }
-            ) { $0.encode(script: script, bySource: bySource, keys: keys, arguments: arguments) }
-        }
-        send(bySource: false)
-    }
-
-    /// The present turn's. Its `WAIT` is noted before the first of its calls is, so that it is in the same write.
-    private func replicationGroup(_ demand: ReplicaDemand) -> ReplicationGroup {
-        if let replication { return replication }
-        let group = ReplicationGroup(demand)
-        replication = group
-        Loop.atTurnEnd { [self] in
-            replication = nil
-            let limit = demand.within + configuration.replyTimeout
-            send(within: limit, { group.ended($0) }) {
-                $0.encode(["WAIT", RedisArgument(demand.replicas), .integer(max(1, demand.within.milliseconds))])
-            }
-        }
-        return group
-    }
-
     /// Lets the next command be taken for a slot that is on its way here. Its own failure is also the next command's.
-    private func ask() { send(within: nil, { _ in }) { $0.encode(["ASKING"]) } }
+    func ask() { send(within: nil, { _ in }) { $0.encode(["ASKING"]) } }
 
     private func reply(
         within limit: Duration?, encode: (CommandEncoder) -> Void
@@ -118,7 +81,7 @@ extension RedisConnection {
         return try result.get()
     }
 
-    private func send(
+    func send(
         within limit: Duration?, _ completion: @escaping @Loop (Result<RedisValue, RedisError>) -> Void,
         encode: (CommandEncoder) -> Void
     ) {

@@ -39,8 +39,8 @@ package final class RedisConnection {
     private let locator: SentinelLocator?
     /// Counts attempts to connect, so that an answer of a sentinel that comes late opens nothing.
     private var attempts = 0
-    /// The commands of this turn that wait for replicas together.
-    var replication: ReplicationGroup?
+    /// The calls that wait for replicas.
+    var replication = ReplicationState()
 
     /// Does nothing until ``start()``.
     package init(_ configuration: RedisConfiguration, purpose: String) {

@@ -97,5 +97,7 @@ struct WorkersCommandTests {
         #expect(found.map(\.name) == ["tributary-click-worker@a:9"])
         #expect(found[0].connections == 2 && found[0].ageSeconds == 70 && found[0].idleSeconds == 1)
         #expect(found[0].lastCommand == "blpop" && found[0].queues == [.clicks])
+        let ofCluster = WorkerPresence.read("name=tributary-x-worker@h:1:wake-webhooks-12 age=7 idle=1 cmd=blpop")
+        #expect(ofCluster.first?.queues == [.webhooks])
     }
 }

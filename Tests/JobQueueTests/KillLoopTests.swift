@@ -38,7 +38,7 @@ struct KillLoopTests {
 
     /// What the fleet's sweep does after a restart.
     @Loop private func renew(_ fixture: QueueFixture) async throws {
-        #expect(try await fixture.queue.renewAppendOnlyFile())
+        #expect(try await fixture.queue.renewAppendOnlyFiles() == 1)
         try await eventually { try await fixture.isFileRewritten() }
     }
 

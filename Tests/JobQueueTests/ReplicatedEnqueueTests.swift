@@ -100,6 +100,34 @@ import Testing
         _ = (await first.result, await second.result)
     }
 
+    /// A promoted master without a replica, and callers who come all the while: nobody waits for the waits of all before.
+    @Loop @Test func whatComesWhileReplicasAreWaitedForSharesTheNextWait() async throws {
+        let pair = try await Pair.make()
+        defer { pair.stop() }
+        let fixture = pair.fixture
+        #expect(try await fixture.queue.enqueue(.test("a")) == .added)
+        pair.replica.pause()
+        _ = try await PrivateCluster.tell(pair.master.port, ["CONFIG", "RESETSTAT"])
+        var waiting: [Task<EnqueueOutcome, any Error>] = []
+        for number in 0..<40 {
+            waiting.append(Task { @Loop in try await fixture.queue.enqueue(.test("b-\(number)")) })
+            // The next one comes in another turn.
+            _ = try await fixture.client.command(["PING"])
+        }
+        for each in waiting { await #expect(throws: QueueError.self) { try await each.value } }
+        let stats = try await PrivateCluster.tell(pair.master.port, ["INFO", "commandstats"])
+        let calls = try #require(stats.firstMatch(of: /cmdstat_wait:calls=(\d+),/)?.1)
+        #expect(try #require(Int(calls)) <= 2 * ReplicatedEnqueues.connectionCount)
+        pair.replica.resume()
+        try await eventually {
+            do throws(QueueError) {
+                return try await fixture.queue.enqueue(.test("b-39")) == .exists(state: .live)
+            } catch {
+                return false
+            }
+        }
+    }
+
     /// What was on its way when the connection went is repeated whole, by whoever enqueues, and counts only then.
     @Loop @Test("known failure 21: after a lost connection the enqueue is repeated, and no bare WAIT answers for it")
     func afterALostConnectionTheEnqueueIsRepeatedNotTheWait() async throws {

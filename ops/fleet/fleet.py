@@ -22,6 +22,12 @@ START_AGAIN = 75
 UNREACHABLE = 69
 
 
+def redis_command(port, folder, *options):
+    """A server that keeps what it acknowledges, as the start checks want it."""
+    return ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly",
+            "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction", *options]
+
+
 class Fleet:
     """Servers and processes. With `delay_ms` ("1-10") statements and acknowledgements wait that long at random, and each
     process keeps a recorder's file (see recorder.py)."""
@@ -97,10 +103,11 @@ class Fleet:
             time.sleep(0.0002)
         raise RuntimeError(f"{name} does not stop")
 
+    def start_redis(self):
+        self.start("redis", redis_command(self.redis_port, self.redis_folder))
+
     def start_servers(self, postgres_settings=()):
-        self.start("redis", ["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1", "--dir",
-                             str(self.redis_folder), "--save", "", "--appendonly", "yes", "--appendfsync", "always",
-                             "--maxmemory-policy", "noeviction"])
+        self.start_redis()
         settings = ["unix_socket_directories=", "max_connections=200", *postgres_settings]
         self.start("postgres", make_postgres(self.folder / "postgres", self.postgres_port, settings))
         self.endpoints = self.folder / "endpoints.json"

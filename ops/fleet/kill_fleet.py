@@ -17,7 +17,6 @@ The last line is "passed failed". The seed is printed and TRIBUTARY_SEED repeats
 """
 import argparse
 import datetime
-import json
 import random
 import signal
 import subprocess
@@ -30,32 +29,23 @@ import kills
 import overlap
 from acts import Operator
 from clicks import Clicker
-from checked_run import CheckedRun
 from fleet import Fleet
-from orders import PARTNERS, Orders, in_batches, instant, policies
+from order_run import LOOK_SECONDS, OrderRun
+from orders import PARTNERS, Orders, in_batches
 from recorder import IN_TRANSACTION
 from sender import Sender
 
 SHARDS = 4
-# Between two looks at what is still owed.
-LOOK_SECONDS = 0.5
-# The receiver takes its time, so that requests are under way when a webhook worker is killed.
-RECEIVER_DELAY_MS = 15
-
-OWED = {
-    "pricings": "select count(*) from orders where priced_seq < facts_seq",
-    "deliveries": "select count(*) from webhook_deliveries where status = 'owed' and next_attempt_at <= clock_timestamp()",
-}
 
 
-class Run(CheckedRun):
+class Run(OrderRun):
     def __init__(self, options):
         super().__init__(options, f"{options.orders} orders, at least {options.kills} kills")
 
     # --- the play
 
     def play(self, fleet):
-        key = self.prepare(fleet)
+        key = self.prepare(fleet, overlap.POSTGRES_SETTINGS)
         orders = Orders(self.dice, self.options.orders, time.time() - 3600)
         self.say(str(orders))
         batches = in_batches(self.dice, orders.events)
@@ -86,47 +76,13 @@ class Run(CheckedRun):
         self.confirm(fleet, killer)
         self.say("2 AM is over")
         self.report(fleet, killer, senders, clickers)
-        self.judge(fleet, orders, senders)
+        self.judge(fleet, orders, senders, self.operator.acts)
         self.judge_clicks(fleet, clickers)
-
-    def prepare(self, fleet):
-        fleet.start_servers(overlap.POSTGRES_SETTINGS)
-        fleet.inspect("migrate")
-        fleet.inspect("seed", "--year", str(datetime.date.today().year))
-        endpoints = {}
-        for code, tier in PARTNERS.items():
-            fleet.inspect("partner", "add", "--code", code, "--name", code, "--tier", tier)
-            made = fleet.inspect("endpoint", "add", "--partner", code, "--events", "commission.*", "--url",
-                                 f"http://127.0.0.1:{fleet.receiver_port}/{code}")[1]
-            endpoints[f"/{code}"] = {"secrets": [made["secret"]], "delayMs": RECEIVER_DELAY_MS}
-        fleet.endpoints.write_text(json.dumps(endpoints))
-        key = fleet.inspect("key", "add", "--source", "shop", "--name", "shop")[1]["key"]
-        fleet.start_fleet()
-        return key
-
-    def owed(self, fleet):
-        return {what: int(fleet.query(sql)[0]) for what, sql in OWED.items()}
-
-    def stored_ids(self, fleet):
-        return set(fleet.query("select event_id from inbound_events"))
 
     def is_stored(self, fleet, sender, clicker):
         """Whether all that was accepted is in tables, so that Redis is needed for none of it any more."""
         clicks = set(fleet.query("select id from referral_clicks"))
         return sender.certain_ids <= self.stored_ids(fleet) and clicker.accepted.keys() <= clicks
-
-    def settle(self, fleet, senders, seconds):
-        """Waits until everything accepted is stored, nothing is owed and no queue has anything ready or leased."""
-        end = time.monotonic() + seconds
-        certain = set().union(*(sender.certain_ids for sender in senders))
-        while time.monotonic() < end:
-            fleet.supervise()
-            if sum(self.owed(fleet).values()) == 0 and certain <= self.stored_ids(fleet):
-                queues = fleet.inspect("queues")[1]["queues"]
-                if not any(queue["ready"] + queue["leased"] for queue in queues):
-                    return True
-            time.sleep(LOOK_SECONDS)
-        return False
 
     def lose_redis(self, fleet, sender, clicker):
         """Redis' data is deleted while the ingest rests and work is in flight: who prices, sends and sweeps stands still, in
@@ -203,49 +159,6 @@ class Run(CheckedRun):
         print(f"    {accepted} events accepted, {unanswered} without an answer, "
               f"{sum(sender.tries for sender in senders)} requests; {self.operator}; {' and '.join(map(str, clickers))}")
         self.check("some events are without an answer", unanswered > 0, unanswered)
-
-    def judge(self, fleet, orders, senders):
-        accepted = [event for sender in senders for event in sender.accepted]
-        unanswered = [event for sender in senders for event in sender.unanswered]
-        self.check_none("no event was refused", (bad for sender in senders for bad in sender.refused))
-        rows = (row.split("|") for row in fleet.query(
-            "select e.event_id, e.state, (select count(*) from inbound_event_conflicts c where c.event_id = e.id)"
-            " from inbound_events e"))
-        self.check_none("stored is what was accepted, and nothing else", judge.stored_events(
-            {event["id"] for event in orders.events}, {event["id"] for event in accepted},
-            {event: (state, int(conflicts)) for event, state, conflicts in rows}))
-        lines = [{"event": event, "may": False, "source": "shop"} for event in accepted]
-        lines += [{"event": event, "may": True, "source": "shop"} for event in unanswered]
-        known = {}
-        for order, event in (row.split("|") for row in fleet.query(
-                "select o.external_id, e.event_id from orders o join order_facts a on a.order_id = o.id and a.kind = 'adjustment'"
-                " left join order_facts f on f.order_id = o.id and f.seq < a.seq"
-                " left join inbound_events e on e.id = f.event_id")):
-            known.setdefault(order, set()).add(event)
-        self.check_none("every act of the operator is a fact", judge.acts(self.operator.acts, known))
-        actual = fleet.query(
-            "select json_build_object('source', o.source, 'orderId', o.external_id, 'conversion', v.status, 'currency',"
-            " v.currency, 'commissions', coalesce((select json_agg(json_build_object('partner', p.referral_code,"
-            " 'amountMinor', c.commission_amount)) from partner_commissions c join partners p on p.id = c.partner_id"
-            " where c.order_id = o.id), '[]')) from orders o left join conversion_events v on v.order_id = o.id")
-        summary = []
-        self.check_none("every order is as the oracle computes it", judge.oracle(
-            fleet.folder, lines + self.operator.acts, policies(datetime.date.today().year), actual, summary))
-        print(f"    the oracle: {' '.join(summary)}")
-        code, answer = fleet.inspect("ledger", "check")
-        self.check("the ledger is in order", code == 0, "" if code == 0 else answer)
-        twice = fleet.query("select count(*) from (select entity_id from audit_logs where action = 'created'"
-                            " group by 1 having count(*) > 1) t")[0]
-        self.check("no commission was created twice", twice == "0", twice)
-        owed = [json.loads(row) for row in fleet.query(
-            "select json_build_object('event', d.event_id, 'path', '/' || p.referral_code, 'sha256',"
-            " encode(sha256(e.body), 'hex'), 'status', d.status, 'attempt', d.attempt) from webhook_deliveries d"
-            " join webhook_events e on e.id = d.event_id join partners p on p.id = e.partner_id")]
-        received = [json.loads(line) for line in fleet.journal.read_text().splitlines()]
-        self.check_none(f"{len(owed)} webhooks: each received with one id and its own bytes ({len(received)} came)",
-                        judge.deliveries(owed, received))
-        self.check_none("no attempt was spent, no job is dead or left", judge.queues_at_rest(
-            fleet.inspect("queues")[1]["queues"]))
 
     def judge_clicks(self, fleet, clickers):
         self.check_none("no click was refused or taken for a repeated one",

@@ -20,12 +20,13 @@ final class ClickRoute {
     private let directory: IngestDirectory
     private let limiter: RateLimiter
     private let metrics: IngestMetrics
-    private let log = Log(component: "ingest")
+    private let refusals: StoreRefusals
 
     init(
-        _ configuration: IngestConfiguration, queue: JobQueue, gate: QueueGate, directory: IngestDirectory,
-        limiter: RateLimiter, metrics: IngestMetrics
+        _ configuration: IngestConfiguration, queue: JobQueue, gate: QueueGate, refusals: StoreRefusals,
+        directory: IngestDirectory, limiter: RateLimiter, metrics: IngestMetrics
     ) {
+        self.refusals = refusals
         privacyKey = configuration.privacyKey
         trustedProxies = configuration.trustedProxies
         self.queue = queue
@@ -121,15 +122,11 @@ final class ClickRoute {
     /// Enqueues it; a duplicate as such. The first click's id where it is one.
     private func enqueue(_ click: inout Click) async throws(IngestRefusal) -> UUID? {
         do throws(QueueError) {
-            if case .taken(let original) = try await offer(&click) { return original }
+            let offer = try await offer(&click)
+            refusals.taken()
+            if case .taken(let original) = offer { return original }
         } catch {
-            switch error {
-            case .outOfMemory: throw .storeFull
-            case .unreachable: throw .storeUnavailable
-            case .invalid, .failed:
-                log.error("a click could not be enqueued", ["error": .error(error)])
-                throw .storeUnavailable
-            }
+            throw refusals.refusal(error)
         }
         throw .queueTooLong
     }

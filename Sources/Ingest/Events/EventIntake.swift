@@ -16,9 +16,10 @@ final class EventIntake {
     private let gate: QueueGate
     private let metrics: IngestMetrics
     private let payloadBytesMax: Int
-    private let log = Log(component: "ingest")
+    private let refusals: StoreRefusals
 
-    init(queue: JobQueue, gate: QueueGate, clock: RedisClock, metrics: IngestMetrics) {
+    init(queue: JobQueue, gate: QueueGate, refusals: StoreRefusals, clock: RedisClock, metrics: IngestMetrics) {
+        self.refusals = refusals
         self.queue = queue
         self.gate = gate
         self.clock = clock
@@ -62,19 +63,11 @@ final class EventIntake {
 
     func enqueue(_ jobs: [NewJob]) async throws(IngestRefusal) -> [EnqueueOutcome] {
         do throws(QueueError) {
-            return try await queue.enqueue(jobs)
+            let outcomes = try await queue.enqueue(jobs)
+            refusals.taken()
+            return outcomes
         } catch {
-            throw refusal(error)
-        }
-    }
-
-    func refusal(_ error: QueueError) -> IngestRefusal {
-        switch error {
-        case .outOfMemory: return .storeFull
-        case .unreachable: return .storeUnavailable
-        case .invalid, .failed:
-            log.error("an enqueue was refused", ["error": .error(error)])
-            return .storeUnavailable
+            throw refusals.refusal(error)
         }
     }
 

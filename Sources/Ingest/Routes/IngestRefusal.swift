@@ -74,6 +74,9 @@ extension IngestRefusal {
     static let storeUnavailable = IngestRefusal(
         503, "store_unavailable", "The queue cannot be reached; nothing is known to be stored. Send it again.",
         retryAfter: 1)
+    static let storeNotReplicated = IngestRefusal(
+        503, "store_not_replicated",
+        "Too few replicas of the queue's store have it; it may be lost with its master. Send it again.", retryAfter: 1)
     static let storeFull = IngestRefusal(503, "store_full", "The queue's memory is full.", retryAfter: 30)
     static let queueTooLong = IngestRefusal(
         429, "queue_too_long", "Too many jobs wait already; come again later.", retryAfter: 10)

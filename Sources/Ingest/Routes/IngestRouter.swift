@@ -22,11 +22,13 @@ package final class IngestRouter {
         _ configuration: IngestConfiguration, queue: JobQueue, limiterConnection: RedisClient,
         directory: IngestDirectory, gate: QueueGate, pool: PostgresPool
     ) {
-        let intake = EventIntake(queue: queue, gate: gate, clock: directory.clock, metrics: metrics)
+        let refusals = StoreRefusals()
+        let intake = EventIntake(
+            queue: queue, gate: gate, refusals: refusals, clock: directory.clock, metrics: metrics)
         events = EventRoute(directory: directory, intake: intake, metrics: metrics)
         status = EventStatusRoute(directory: directory, queue: queue, pool: pool)
         clicks = ClickRoute(
-            configuration, queue: queue, gate: gate, directory: directory,
+            configuration, queue: queue, gate: gate, refusals: refusals, directory: directory,
             limiter: RateLimiter(connection: limiterConnection, prefix: configuration.prefix), metrics: metrics)
         hooks = HookRoute(configuration, queue: queue, directory: directory, intake: intake, metrics: metrics)
     }
