@@ -45,6 +45,9 @@ struct QueueKeys {
         return [own[9], own[5], own[1], own[2], own[11], own[12], own[13]]
     }
 
+    /// One of a shard's keys, which all lie in one slot.
+    func any(ofShard shard: Int) -> String { keys[shard][0][0] }
+
     /// The shard that holds what is said of a queue as a whole.
     func home(of queue: QueueName) -> Int { queue.ordinal % keys.count }
 

@@ -82,6 +82,12 @@ package final class RedisClient {
         return other
     }
 
+    /// The places of these keys, grouped by the node that serves them now; of a single Redis all are one group.
+    package func groupedByNode(_ keys: [String]) -> [[Int]] {
+        guard let cluster else { return keys.isEmpty ? [] : [Array(keys.indices)] }
+        return cluster.groupedByNode(keys)
+    }
+
     // MARK: Calls
 
     /// Sends one command and waits for its reply. Cancelling the task does not take it back.

@@ -73,6 +73,25 @@ final class RedisCluster {
         try await waiters.wait(within: limit) { [weak self] in self?.lastFailure }
     }
 
+    /// What nobody serves stands alone.
+    func groupedByNode(_ keys: [String]) -> [[Int]] {
+        var groups: [[Int]] = []
+        var places: [Endpoint: Int] = [:]
+        for (index, key) in keys.enumerated() {
+            guard let master = map.table?.master(of: HashSlot.of(key)) else {
+                groups.append([index])
+                continue
+            }
+            if let place = places[master] {
+                groups[place].append(index)
+            } else {
+                places[master] = groups.count
+                groups.append([index])
+            }
+        }
+        return groups
+    }
+
     // MARK: Calls
 
     /// Does a call where its key is served; of any master when it has none.

@@ -58,6 +58,39 @@ import Testing
         await source.stop()
     }
 
+    @Loop @Test func aLookIsOneCommandANodeAndGoesOnWhileASlotMoves() async throws {
+        let cluster = try await PrivateCluster.start()
+        defer { cluster.stop() }
+        let fixture = try await TopologyQueue.make(try configuration(cluster), prefix: "t")
+        defer { fixture.close() }
+        let queue = fixture.queue
+        let jobs = (0..<60).map { NewJob.test("job-\($0)", shardKey: "key-\($0)") }
+        _ = try await queue.enqueue(jobs)
+        var ready = Array(repeating: 0, count: 16)
+        for job in jobs { ready[queue.configuration.shard(of: job.shardKey)] += 1 }
+        let wanted = ready.map { $0 == 0 ? QueueGlance.Shard.rests(nextCheck: nil) : .needsTick(ready: $0) }
+        // From here on each node knows the script.
+        #expect(try await queue.glance([.clicks, .webhooks])[1].shards == wanted)
+        for node in 0..<3 { try await cluster.tell(node, "CONFIG", "RESETSTAT") }
+        #expect(try await queue.glance([.clicks, .webhooks])[1].shards == wanted)
+        for node in 0..<3 {
+            #expect(try await cluster.tell(node, "INFO", "commandstats").contains("cmdstat_evalsha:calls=1,"))
+        }
+
+        let shard = try #require(ready.firstIndex { $0 > 0 })
+        let slot = try await slot(ofShard: shard, cluster)
+        let source = try #require(try await cluster.owner(of: slot, askedOf: 0))
+        try await cluster.move(slot: slot, from: source, to: (source + 1) % 3) {
+            // The shard stands still meanwhile; the look says so, or of what is there.
+            do throws(QueueError) {
+                #expect(try await queue.glance([.webhooks])[0].shards.count == 16)
+            } catch {
+                #expect(error.isUnreachableStore)
+            }
+        }
+        #expect(try await queue.glance([.clicks, .webhooks])[1].shards == wanted)
+    }
+
     @Loop @Test func aNodeThatDoesNotKnowTheScriptsLearnsThem() async throws {
         let cluster = try await PrivateCluster.start()
         defer { cluster.stop() }

@@ -61,7 +61,7 @@ struct GlanceTests {
         }
     }
 
-    @Loop @Test func onAClusterEachShardIsLookedAtByACommandOfItsOwn() async throws {
+    @Loop @Test func onANodeOfAClusterTheLookNamesNoKeysOfSeveralSlots() async throws {
         let redis = try await PrivateRedis.start(
             options: ["--cluster-enabled", "yes", "--cluster-port", "\(try TestPort.free())"])
         defer { redis.stop() }

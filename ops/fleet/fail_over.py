@@ -216,9 +216,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binaries", required=True, help="the folder of the fleet's executables")
     parser.add_argument("--only", choices=TOPOLOGIES, help="one of the two; default both")
-    parser.add_argument("--orders", type=int, default=1200, help="default 1200")
+    parser.add_argument("--orders", type=int, default=1000, help="default 1000")
     parser.add_argument("--lease-ms", type=int, default=3000, help="default 3000")
-    parser.add_argument("--idle", type=float, default=6, metavar="SECONDS", help="how long idle workers are watched; default 6")
+    parser.add_argument("--idle", type=float, default=4, metavar="SECONDS", help="how long idle workers are watched; default 4")
     parser.add_argument("--without-wait", action="store_true",
                         help="let no enqueue wait for replicas, to see that the run notices")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and data")
