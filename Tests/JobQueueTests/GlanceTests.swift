@@ -139,9 +139,9 @@ struct GlanceTests {
             _ = try await other.connection.command([
                 "RPUSH", other.key("ready", shard: shard), .string("job-\(number)"),
             ])
+            let began = Loop.monotonicMilliseconds
             let leased = try #require(
                 try await other.queue.lease(.webhooks, shard: shard, max: 1, mayTakeAlone: false).batch)
-            let began = Loop.monotonicMilliseconds
             try await other.abandon(leased)
             let batch = try #require(await waiting.value)
             #expect(batch.jobs.map(\.id) == ["job-\(number)"] && batch.lease.isAlone)
