@@ -170,7 +170,7 @@ struct EnqueueTests {
         let redis = try await PrivateRedis.start()
         defer { redis.stop() }
         let fixture = try await QueueFixture.make(on: redis) { $0.shardCount = 4 }
-        func scripts(of calls: Int, jobs: Int) async throws -> Int64 {
+        func scripts(of calls: Int, jobs: Int) async throws -> Int {
             let before = try await fixture.scriptCalls()
             let outcomes = (0..<calls).map { call in
                 let new = (0..<jobs).map { NewJob.test("\(jobs)-\(call)-\($0)", shardKey: "key-\($0)") }
