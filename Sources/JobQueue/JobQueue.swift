@@ -45,6 +45,8 @@ package final class JobQueue {
         self.configuration = configuration
         self.connection = connection
         glancesSpanShards = !connection.isCluster
+        // More jobs than fit into one script call keep their order.
+        for each in [connection] + (replicated?.connections ?? []) { each.load([QueueScript.enqueue]) }
         context = QueueContext(connection: connection, configuration: configuration, replicated: replicated)
         held = HeldLeases(context: context)
         enqueues = EnqueueGatherer(context: context)

@@ -50,6 +50,13 @@ package final class RedisClient {
 
     isolated deinit { close() }
 
+    /// Has each connection load these before it serves anything: scripts whose calls of one turn must keep their order. A call
+    /// of another script that Redis does not know is sent again, behind what was sent after it.
+    package func load(_ scripts: [RedisScript]) {
+        single?.load(scripts)
+        cluster?.load(scripts)
+    }
+
     package var isCluster: Bool { cluster != nil }
 
     /// Whether commands are served now; in a Cluster, by all of its masters.

@@ -20,6 +20,7 @@ final class RedisCluster {
     private var isClosed = false
     private var lostWith: RedisError?
     private var random = SystemRandomNumberGenerator()
+    private var scripts: [RedisScript] = []
 
     /// For how long a call is repeated while its slot is on its way, or the nodes do not agree on who serves it.
     private static let patience = Duration.seconds(2)
@@ -50,6 +51,11 @@ final class RedisCluster {
     }
 
     isolated deinit { close() }
+
+    func load(_ scripts: [RedisScript]) {
+        self.scripts += scripts
+        for connection in connections.values { connection.load(scripts) }
+    }
 
     /// Whether the table is known and every master that should be connected is.
     var isReady: Bool {
@@ -197,6 +203,7 @@ final class RedisCluster {
             if !isReady { self?.map.refresh() }
             self?.tellWaiters()
         }
+        connection.load(scripts)
         connection.start()
         return connection
     }

@@ -41,6 +41,7 @@ package final class RedisConnection {
     private var attempts = 0
     /// The calls that wait for replicas.
     var replication = ReplicationState()
+    private var scripts: [RedisScript] = []
 
     /// Does nothing until ``start()``.
     package init(_ configuration: RedisConfiguration, purpose: String) {
@@ -64,6 +65,22 @@ package final class RedisConnection {
     package func start() {
         locator?.observe(self) { [weak self] in self?.masterIs($0) }
         carryOut(machine.start(at: Loop.monotonicMilliseconds))
+    }
+
+    /// Has each connection load these before it serves anything, the present one at once.
+    ///
+    /// A call of a script that Redis does not know is sent again, behind those that were sent after it. So scripts whose
+    /// calls must keep their order are loaded here: a Redis that has just started knows none.
+    package func load(_ scripts: [RedisScript]) {
+        self.scripts += scripts
+        submitLoads(of: scripts)
+    }
+
+    /// One that cannot be loaded comes with its first call.
+    private func submitLoads(of scripts: [RedisScript]) {
+        for script in scripts {
+            _ = submit(to: .closure { _ in }, within: nil) { $0.encode(["SCRIPT", "LOAD", .string(script.source)]) }
+        }
     }
 
     /// Whether commands are served now.
@@ -196,6 +213,7 @@ package final class RedisConnection {
             ) { $0.encode(step.command) }
             if let refusal { return lose(refusal) }
         }
+        submitLoads(of: scripts)
     }
 
     private func took(_ step: PreparationStep, _ result: Result<RedisValue, RedisError>) {

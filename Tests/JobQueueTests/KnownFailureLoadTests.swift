@@ -23,7 +23,8 @@ struct KnownFailureLoadTests {
         let fixture = try await QueueFixture.make(on: redis)
         try await fixture.fillWithScheduled(Self.million)
         #expect(try await fixture.queue.stats(.webhooks).sum.scheduled == Self.million)
-        try await fixture.connection.commandOK("CONFIG", "SET", "slowlog-log-slower-than", "2000")
+        try await fixture.connection.commandOK("CONFIG", "SET", "slowlog-log-slower-than", "1000")
+        try await fixture.connection.commandOK("CONFIG", "SET", "slowlog-max-len", "100000")
         try await fixture.connection.commandOK("SLOWLOG", "RESET")
         let bystander = try await fixture.another()
         var ready = 0
@@ -52,11 +53,16 @@ struct KnownFailureLoadTests {
         }
         watching.cancel()
         let longestWait = try await watching.value
-        let slow = try await fixture.connection.command(["SLOWLOG", "GET", 100]).array ?? []
-        let longest = slow.compactMap { $0[2]?.integer }.max() ?? 0
+        let slow = try await fixture.connection.command(["SLOWLOG", "GET", -1]).array ?? []
+        let durations = slow.compactMap { $0[2]?.integer }
+        let longest = durations.max() ?? 0
+        let tooLong = durations.count { $0 > 5000 }
         print(
-            "a million due jobs: \(steps) steps, longest script \(longest) µs, longest wait of another \(longestWait) ms"
+            "a million due jobs: \(steps) steps, longest script \(longest) µs, \(tooLong) above 5 ms, "
+                + "longest wait of another \(longestWait) ms"
         )
+        // Redis' clock runs on while others have its core: a step that does too much would be among many.
+        #expect(tooLong <= steps / 100)
         #expect(longest < Self.scriptMicrosecondsMax)
         #expect(longestWait < 1000)
         #expect(try await fixture.queue.tick(.webhooks, shard: 0).nextCheck == nil)

@@ -42,6 +42,27 @@ import Testing
         redis.close()
     }
 
+    @Loop @Test func scriptsAreLoadedBeforeAnythingIsServed() async throws {
+        let server = try await PrivateRedis.start()
+        defer { server.stop() }
+        let redis = try await RedisFixture.connect(port: server.port)
+        let scripts = (1...2).map { RedisScript(name: "number", source: "return \($0)") }
+        func answers() async throws(RedisError) -> [Int64?] {
+            var answers: [Int64?] = []
+            for script in scripts {
+                answers.append(try await redis.command(["EVALSHA", .string(script.sha1), 0]).integer)
+            }
+            return answers
+        }
+        for script in scripts { redis.load([script]) }
+        #expect(try await answers() == [1, 2])
+        server.kill()
+        try await server.restart()
+        try await redis.waitUntilReady(within: .seconds(10))
+        #expect(try await answers() == [1, 2])
+        redis.close()
+    }
+
     @Loop @Test func muchGoesOutBeforeTheEndOfItsTurn() async throws {
         // Its own: nobody may keep it busy while the loop stands still.
         let server = try await PrivateRedis.start()
