@@ -97,19 +97,21 @@ extension FleetProcess {
     private func check() async throws {
         var findings = try await storeFindings()
         for check in checks { findings += try await check(self) }
-        var isRefused = false
+        var refusal: ExitCode?
         for finding in findings {
             switch finding.severity {
             case .warning: log.warning("a start check warns", ["check.finding": .string(finding.message)])
-            case .refusal:
-                isRefused = true
+            case .refusal, .refusalForNow:
+                if refusal != .configuration {
+                    refusal = finding.severity == .refusal ? .configuration : .temporaryFailure
+                }
                 log.error("a start check refuses", ["check.finding": .string(finding.message)])
             }
         }
         if !configuration.faults.isEmpty {
             log.warning("faults of a test are on", ["faults": .strings(configuration.faults.sorted())])
         }
-        if isRefused { throw StartFailure(code: .configuration) }
+        if let refusal { throw StartFailure(code: refusal) }
     }
 
     // MARK: Stop

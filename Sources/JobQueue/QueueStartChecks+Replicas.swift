@@ -12,7 +12,7 @@ extension QueueStartChecks {
         if connected < demand.replicas {
             return [
                 StartFinding(
-                    isRefused ? .refusal : .warning,
+                    isRefused ? .refusalForNow : .warning,
                     "a master of Redis has \(connected) replicas, and each enqueue waits for \(demand.replicas)")
             ]
         }

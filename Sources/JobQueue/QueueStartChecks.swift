@@ -45,7 +45,7 @@ package enum QueueStartChecks {
                 let found = try await checkReplicas(connection, replicas, durability: durability, settings: settings)
                 for finding in found where !findings.contains(finding) { findings.append(finding) }
             }
-            return findings.filter { $0.severity == .refusal } + findings.filter { $0.severity == .warning }
+            return StartFinding.Severity.allCases.flatMap { severity in findings.filter { $0.severity == severity } }
         } catch {
             throw QueueError(error)
         }

@@ -1,10 +1,12 @@
 /// Something a start check noticed.
 package struct StartFinding: Hashable, Sendable {
-    package enum Severity: Hashable, Sendable {
-        /// The process may run; the operator should know.
-        case warning
+    package enum Severity: Hashable, CaseIterable, Sendable {
         /// The process must not run.
         case refusal
+        /// The process must not run as things are; they may be others in a moment, so it is to be started again.
+        case refusalForNow
+        /// The process may run; the operator should know.
+        case warning
     }
 
     package let severity: Severity

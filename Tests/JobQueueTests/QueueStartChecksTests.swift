@@ -43,7 +43,7 @@ struct QueueStartChecksTests {
 
     @Test(
         arguments: [
-            (0, 1, [StartFinding.Severity.refusal]), (1, 1, []), (2, 1, [.warning]), (1, 0, [.warning]),
+            (0, 1, [StartFinding.Severity.refusalForNow]), (1, 1, []), (2, 1, [.warning]), (1, 0, [.warning]),
             (2, 0, [.warning, .warning]), (1, nil, []),
         ] as [(Int, Int?, [StartFinding.Severity])])
     func whoWaitsForReplicasNeedsThem(connected: Int, minReplicas: Int?, severities: [StartFinding.Severity]) {
@@ -60,7 +60,7 @@ struct QueueStartChecksTests {
         let findings = try await QueueStartChecks.run(
             connection: connection, configuration: configuration, durability: .everySecond,
             replicas: ReplicaDemand(replicas: 1, within: .seconds(1)))
-        #expect(findings.contains { $0.severity == .refusal && $0.message.contains("0 replicas") })
+        #expect(findings.contains { $0.severity == .refusalForNow && $0.message.contains("0 replicas") })
     }
 
     @Loop @Test func theNumberOfShardsIsFixedByTheFirstProcess() async throws {

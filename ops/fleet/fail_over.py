@@ -37,6 +37,7 @@ from fleet import WORKERS
 from inspected import check_inspector
 from order_run import OrderRun
 from orders import Orders, in_batches
+from private_servers import free_ports
 from prober import TOGETHER, Prober
 from replicated_redis import SHARDS, WAIT_MS, ClusterFleet, SentinelFleet
 from sender import Sender
@@ -136,10 +137,21 @@ class Run(OrderRun):
         # Redis counts a replica out when it sees its connection end, or by the second.
         fleet.wait(lambda: fleet.info(master, "replication").get("connected_slaves") == "0", "the replica's end")
         self.short_of_replicas(fleet, f"the replica of {master} is dead", expects_some=isinstance(fleet, ClusterFleet))
+        self.put_off_start(fleet)
         fleet.revive(replica)
         fleet.wait(lambda: fleet.replica_of(master) == replica, "the replica", seconds=60)
         fleet.wait_for_replicas()
         self.taken_again(fleet, "the replica is back")
+
+    def put_off_start(self, fleet):
+        """Who starts now is to be started again: a failover may have taken the replica away."""
+        # A demonstration would only be warned.
+        environment = {**fleet.environment, "TRIBUTARY_DEMO": "0", "TRIBUTARY_INGEST_PORT": str(free_ports(1)[0])}
+        started = subprocess.run(fleet.commands["ingest"], env=environment, capture_output=True, text=True, timeout=60,
+                                 check=False)
+        said = started.stdout + started.stderr
+        self.check("a start without the replica ends with 75 and says why",
+                   started.returncode == 75 and "replicas" in said, f"{started.returncode}: {said[-300:]}")
 
     def short_of_replicas(self, fleet, when, expects_some):
         """What callers see; of a Cluster, those whose shards have a replica see nothing of it."""
