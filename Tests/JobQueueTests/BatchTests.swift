@@ -126,6 +126,43 @@ struct BatchTests {
         #expect(try await fixture.queue.stats(.webhooks).sum.batches == 1)
     }
 
+    @Loop @Test func aJobThatReplacesTheLastOneOfItsBatchKeepsTheBatchOpen() async throws {
+        let fixture = try await QueueFixture.make()
+        let queue = fixture.queue
+        _ = try await queue.open(batch)
+        let first = NewJob.test("first", delay: .seconds(60), unique: UniqueKey("k", .replace), batch: "import-7")
+        _ = try await queue.enqueue(first)
+        _ = try await queue.seal(batch)
+        #expect(try await queue.enqueue(.test("second", unique: UniqueKey("k", .replace), batch: "import-7")) == .added)
+        let second = try #require(try await fixture.lease()).jobs
+        #expect(second.map(\.id) == ["second"])
+        #expect(try await state(fixture)?.outstanding == 1)
+        _ = try await queue.complete(second)
+        #expect(try await fixture.lease()?.jobs.map(\.id) == ["completion"])
+    }
+
+    @Loop @Test func aFollowUpThatEndsAJobOfAnotherQueueLetsTheBatchEndAllTheSame() async throws {
+        let fixture = try await QueueFixture.make()
+        let queue = fixture.queue
+        _ = try await queue.open(batch)
+        _ = try await queue.enqueue(jobs("a"))
+        _ = try await queue.seal(batch)
+        _ = try await queue.enqueue(.test("later", .notifications, delay: .seconds(60), unique: UniqueKey("k")))
+        let replacing = NewJob.test("now", .notifications, unique: UniqueKey("k", .replace))
+        _ = try await queue.complete(try #require(try await fixture.lease()).jobs, followUps: [replacing])
+        #expect(try await state(fixture) == nil)
+        #expect(try await fixture.lease()?.jobs.count == 2)
+        #expect(try await fixture.lease(.notifications)?.jobs.map(\.id) == ["now"])
+    }
+
+    @Loop @Test func aJobRefusedByItsBatchTakesNoKeyFromItsNamesakeOfTheSameCall() async throws {
+        let fixture = try await QueueFixture.make()
+        let late = NewJob.test("a", batch: "import-7")
+        let outcomes = try await fixture.queue.enqueue([late, .test("a", unique: UniqueKey("k"))])
+        #expect(outcomes == [.batchEnded, .added])
+        #expect(try await fixture.queue.enqueue(.test("b", unique: UniqueKey("k"))) == .duplicate(of: "a"))
+    }
+
     @Loop @Test func aCheckMendsABatchWhoseJobIsLost() async throws {
         let fixture = try await QueueFixture.make()
         _ = try await fixture.queue.open(batch)

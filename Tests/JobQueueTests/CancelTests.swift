@@ -120,4 +120,17 @@ struct CancelTests {
         #expect(try await fixture.queue.cancel("job-222", in: .webhooks) == .requested)
         #expect(try await fixture.queue.find("job-222", in: .webhooks)?.state == .leased)
     }
+
+    /// The memory of ids has turned over between both ends.
+    @Loop @Test func ofACancelledJobThatCompletesAllTheSameTheLaterEndIsTold() async throws {
+        let fixture = try await QueueFixture.make { $0.rememberedCount = 3 }
+        let jobs = NewJob.tests(3, .clicks)
+        _ = try await fixture.queue.enqueue(jobs)
+        let batch = try #require(try await fixture.lease(.clicks))
+        _ = try await fixture.queue.cancel("job-0", in: .clicks)
+        _ = try await fixture.queue.complete(batch.jobs)
+        #expect(try await fixture.queue.enqueue(jobs[0]) == .exists(state: .completed))
+        #expect(try await fixture.queue.cancel("job-0", in: .clicks) == .ended(.completed))
+        #expect(try await fixture.queue.find("job-0", in: .clicks)?.state == .completed)
+    }
 }

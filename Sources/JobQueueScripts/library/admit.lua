@@ -18,8 +18,10 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
   local ids = {}
   for index = 1, count do ids[index] = arguments[first + (index - 1) * stride] end
   local found = call('HMGET', queue.jobs, unpack(ids))
-  local recent = remembers and call('HMGET', queue.done[1], unpack(ids))
-  local earlier = remembers and call('HMGET', queue.done[2], unpack(ids))
+  -- The newer end of a job counts: one that was cancelled may have completed all the same.
+  local generation = remembers and tonumber(call('HGET', queue.meta, 'gen') or 0)
+  local recent = remembers and call('HMGET', queue.done[1 + generation], unpack(ids))
+  local earlier = remembers and call('HMGET', queue.done[2 - generation], unpack(ids))
   local records, ready, scheduled, codes, earliest, bands, ordered = {}, {}, {}, {}, 0, {}, {}
   local stamp = struct.pack('>I8', now)
   -- How many more jobs the queue takes from producers: those that wait or run count.
@@ -70,7 +72,6 @@ local function plan_admission(queue, first, count, stride, options, length_max, 
       if codes[before] == 'u' then holders[#holders + 1] = unique.refused[before] end
     elseif has_batches and not rare().is_batch_open(queue, stamp .. body) then
       codes[index] = 'n'
-      if unique then unique.refused[id] = true end
     elseif unique and unique.refused[index] then
       codes[index] = 'u'
       holders[#holders + 1] = unique.refused[index]
@@ -148,5 +149,7 @@ local function admit(queue, plan)
       if check > 0 then order.check_by(queue, check) end
     end
   end
+  -- Not before the new ones are in their batches: one that replaces the last job of a batch keeps it open.
+  if plan.unique and #plan.unique.ends > 0 then rare().leave_batches(queue, plan.now) end
   return table.concat(plan.codes)
 end

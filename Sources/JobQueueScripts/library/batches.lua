@@ -58,11 +58,16 @@ local function look_at_batch(queue, batch, now)
   call('HDEL', queue.batches, batch)
 end
 
--- Jobs of batches that ended in this script, each with its end: c completed, d dead, others gone without success. What
--- comes of it is seen to when the script has done all else, since a job may put others into its own batch.
-local leavers = {}
+-- Notes that a job of a batch has ended: c completed, d dead, others gone without success. Each queue has its own list: a
+-- script that acknowledges jobs of one queue may end a job of another, by the unique key of what follows.
+local function note_leaver(queue, batch, id, state)
+  queue.leavers = queue.leavers or {}
+  table.insert(queue.leavers, { batch, id, state })
+end
+
+-- What comes of them is seen to when all else is done in their queue, since a job may put others into its own batch.
 local function leave_batches(queue, now)
-  for _, leaver in ipairs(leavers) do
+  for _, leaver in ipairs(queue.leavers or {}) do
     local batch, id, state = unpack(leaver)
     call('ZREM', queue.members, batch .. ' ' .. id, batch .. '~' .. id)
     local record = call('HGET', queue.batches, batch)
@@ -73,5 +78,5 @@ local function leave_batches(queue, now)
     end
     if record then look_at_batch(queue, batch, now) end
   end
-  leavers = {}
+  queue.leavers = nil
 end

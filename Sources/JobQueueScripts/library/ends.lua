@@ -16,7 +16,7 @@ local function release(queue, id, record, now, state)
   local extension = record_extension(record)
   local key = extension[UNIQUE] and string.sub(extension[UNIQUE], 2)
   if key and call('HGET', queue.unique, key) == id then call('HDEL', queue.unique, key) end
-  if extension[BATCH] then leavers[#leavers + 1] = { extension[BATCH], id, state } end
+  if extension[BATCH] then note_leaver(queue, extension[BATCH], id, state) end
   return extension[ORDER] and advance(queue, extension[ORDER], id, now) or 0
 end
 
@@ -38,7 +38,7 @@ local function remember_end(queue, id, record, state)
 end
 
 -- Cancels a job that is neither dead nor cancelled: takes it out of the schedule, or flags it. True when it is gone;
--- else it waits in a list or runs. O(log n)
+-- else it waits in a list or runs. Whoever calls it calls leave_batches in the end. O(log n)
 local function cancel_job(queue, id, record, remembers, now)
   if remembers then remember_end(queue, id, record, 'x') end
   local member = scheduled_as(queue, id, record)
@@ -49,7 +49,6 @@ local function cancel_job(queue, id, record, remembers, now)
     call('HINCRBY', queue.meta, 'cancelled', 1)
     local due = release(queue, id, record, now, 'x')
     if due > 0 then check_by(queue, due) end
-    leave_batches(queue, now)
     return true
   end
   local attempt, crashes = record_counts(record)

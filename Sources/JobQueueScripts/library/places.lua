@@ -34,6 +34,12 @@ local function state_of(queue, id, record)
   return scheduled_as(queue, id, record) and 's' or 'l'
 end
 
+-- The end of a job as its queue remembers it, digest and state, or false; the newer one where there are two. O(1)
+local function remembered_end(queue, id)
+  local generation = tonumber(call('HGET', queue.meta, 'gen') or 0)
+  return call('HGET', queue.done[1 + generation], id) or call('HGET', queue.done[2 - generation], id)
+end
+
 local function uses_bands(uses) return uses and string.find(uses, 'b', 1, true) end
 
 -- Jobs that are ready, suspects aside. O(1)

@@ -9,10 +9,13 @@
 local queue, id = queue_keys(1), ARGV[1]
 local record = call('HGET', queue.jobs, id)
 if not record then
-  local entry = call('HGET', queue.done[1], id) or call('HGET', queue.done[2], id)
+  local entry = remembered_end(queue, id)
   return entry and string.sub(entry, 9) or ''
 end
 if has_flag(record_flags(record), CANCELLED) then return 'x' end
 if has_flag(record_flags(record), KEPT) then return 'c' end
 if call('ZSCORE', queue.dead, id) then return record_is_quarantined(record) and 'q' or 'd' end
-return cancel_job(queue, id, record, ARGV[2] == '1', now_ms()) and 's' or 'l'
+local now = now_ms()
+local is_gone = cancel_job(queue, id, record, ARGV[2] == '1', now)
+leave_batches(queue, now)
+return is_gone and 's' or 'l'

@@ -165,7 +165,7 @@ elseif structure == 'members' then
     find('member_without_job', member)
     if not repairs then return end
     -- As a job that is gone without success.
-    leavers[#leavers + 1] = { batch, id, 'x' }
+    note_leaver(queue, batch, id, 'x')
     leave_batches(queue, now)
     removed = removed + 1
   end)

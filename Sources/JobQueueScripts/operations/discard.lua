@@ -16,7 +16,7 @@ for at = 2, #ARGV do
     call('HDEL', queue.notes, id)
     if ARGV[1] == '1' then call('HSET', current, id, string.sub(record, 16, 23) .. 'x') end
     local batch = batch_of(record)
-    if batch then leavers[#leavers + 1] = { batch, id, 'x' } end
+    if batch then note_leaver(queue, batch, id, 'x') end
     deleted = deleted + 1
   end
 end

@@ -9,7 +9,7 @@ local LEASES_MAX = 2000
 local queue, id = queue_keys(1), ARGV[1]
 local record = call('HGET', queue.jobs, id)
 if not record then
-  local entry = call('HGET', queue.done[1], id) or call('HGET', queue.done[2], id)
+  local entry = remembered_end(queue, id)
   if not entry then return {} end
   return { string.sub(entry, 9), '', 0, '', '' }
 end
