@@ -2,7 +2,7 @@
 
 /// A pure model of one queue in one shard: what the scripts must do, said in another way.
 ///
-/// Time comes from outside, as the scripts' answers tell it. The scripts' caps are never reached by the test that uses it.
+/// Time comes from outside. The scripts' caps are never reached by the test that uses it.
 struct QueueModel: Equatable {
     struct Job: Equatable {
         var payload: String
@@ -19,6 +19,7 @@ struct QueueModel: Equatable {
         /// Milliseconds between the starts of jobs of its key, or 0, and how many may start at once.
         var interval: Int64 = 0
         var burst: Int64 = 1
+        var batch: String?
         /// It waits in a list, or runs, and is not to run again.
         var isCancelled = false
         /// It died while it was a suspect.
@@ -53,6 +54,7 @@ struct QueueModel: Equatable {
         var places = 1
         var interval: Int64 = 0
         var burst: Int64 = 1
+        var batch: String?
     }
 
     let leaseMilliseconds: Int64
@@ -65,8 +67,7 @@ struct QueueModel: Equatable {
     var leases: [Int64: Lease] = [:]
     var expiries: [Int64: Int64] = [:]
     var dead: [String: Int64] = [:]
-    /// Payload and state of ids that ended.
-    var remembered: [String: String] = [:]
+    var memory = Memory()
     var run: String?
     var fence: Int64 = 0
     var alive: Int64 = 0
@@ -89,6 +90,12 @@ struct QueueModel: Equatable {
     var kept: [String: Int64] = [:]
     var keptMilliseconds: Int64 = 0
     var keptCount = 0
+    /// Open batches by name.
+    var batches: [String: Batch] = [:]
+    /// What has come of batches so far.
+    var batchEnds: [BatchEnd: Int] = [:]
+    /// Jobs of batches that have ended in this step, in their order; nobody after it.
+    var leavers: [Leaver] = []
 
     // MARK: Enqueue
 
@@ -100,17 +107,19 @@ struct QueueModel: Equatable {
         let before = self
         var taken = planUnique(new)
         var room = lengthMax == 0 ? Int.max : lengthMax - jobs.count + dead.count + kept.count
-        for id in taken.ends { cancel(id, now: now) }
+        for id in taken.ends { endOrFlag(id, now: now) }
         var lineUps: [(id: String, due: Int64)] = []
         for (index, job) in new.enumerated() {
             let code: String
             if let found = before.jobs[job.id] ?? jobs[job.id] {
                 let state = before.jobs[job.id] == nil ? "l" : before.state(of: job.id)
                 code = found.payload == job.payload ? state : state.uppercased()
-            } else if let entry = before.remembered[job.id] {
+            } else if let entry = before.memory.entry(of: job.id) {
                 code = entry.dropLast() == job.payload ? String(entry.suffix(1)) : entry.suffix(1).uppercased()
             } else if let first = taken.again[index] {
                 code = String(Array(codes)[first])
+            } else if !before.isBatchOpen(job) {
+                code = "n"
             } else if taken.refused.contains(index) {
                 code = "u"
             } else if room <= 0, !taken.replacing.contains(index) {
@@ -126,7 +135,8 @@ struct QueueModel: Equatable {
                 jobs[job.id] = Job(
                     payload: job.payload, maxAttempts: job.maxAttempts, priority: job.priority,
                     deadline: job.lifetime.map { now + $0 }, unique: job.unique, orderKey: job.orderKey,
-                    places: job.places, interval: job.interval, burst: job.burst)
+                    places: job.places, interval: job.interval, burst: job.burst, batch: job.batch)
+                if let batch = job.batch { batches[batch]?.out.insert(job.id) }
                 if job.orderKey != nil {
                     lineUps.append((job.id, job.delay > 0 ? now + job.delay : 0))
                 } else if job.delay > 0 {
@@ -139,11 +149,12 @@ struct QueueModel: Equatable {
             codes += code
         }
         for (id, due) in lineUps { lineUp(id, due, isAlone: false, now: now) }
+        leaveBatches(now: now)
         if codes.contains("a"), new.contains(where: { $0.priority != .normal }) { isBanded = true }
         return codes
     }
 
-    private struct Taken {
+    struct Taken {
         var refused: Set<Int> = []
         var replaced: [Int: Int] = [:]
         var again: [Int: Int] = [:]
@@ -152,13 +163,13 @@ struct QueueModel: Equatable {
     }
 
     /// What becomes of unique keys: as the jobs are before the call.
-    private func planUnique(_ new: [New]) -> Taken {
+    func planUnique(_ new: [New]) -> Taken {
         var taken = Taken()
         var mine: [String: Int] = [:]
         for (index, job) in new.enumerated() {
-            guard jobs[job.id] == nil, remembered[job.id] == nil else { continue }
+            guard jobs[job.id] == nil, memory.entry(of: job.id) == nil, isBatchOpen(job) else { continue }
             if new.contains(where: { $0.unique != nil }),
-                let first = new[..<index].firstIndex(where: { $0.id == job.id })
+                let first = new[..<index].firstIndex(where: { $0.id == job.id && isBatchOpen($0) })
             {
                 taken.again[index] = first
                 continue
@@ -181,29 +192,35 @@ struct QueueModel: Equatable {
         return taken
     }
 
-    private func holder(of key: String) -> String? {
+    func holder(of key: String) -> String? {
         guard let id = unique[key], let job = jobs[id], job.unique?.key == key, !job.isCancelled, dead[id] == nil
         else { return nil }
         return kept[id] == nil ? id : nil
     }
 
     mutating func cancel(_ id: String, now: Int64) {
+        endOrFlag(id, now: now)
+        leaveBatches(now: now)
+    }
+
+    mutating func endOrFlag(_ id: String, now: Int64) {
         guard let job = jobs[id], dead[id] == nil, kept[id] == nil, !job.isCancelled else { return }
-        remembered[id] = job.payload + "x"
+        memory.note(id, job.payload + "x", now: now)
         for name in [member(id, isAlone: false), "!" + id] where scheduled.removeValue(forKey: name) != nil {
-            end(id, now: now)
+            end(id, .withoutSuccess, now: now)
             return
         }
         jobs[id]?.isCancelled = true
     }
 
     /// The job is gone, and its key is free.
-    private mutating func end(_ id: String, now: Int64) {
-        release(id, now: now)
+    mutating func end(_ id: String, _ end: Leaver.End, now: Int64) {
+        release(id, end, now: now)
         jobs[id] = nil
     }
 
-    private mutating func release(_ id: String, now: Int64) {
+    mutating func release(_ id: String, _ end: Leaver.End, now: Int64) {
+        if let batch = jobs[id]?.batch { leavers.append(Leaver(batch: batch, id: id, end: end)) }
         if let key = jobs[id]?.unique?.key, unique[key] == id { unique[key] = nil }
         guard let key = jobs[id]?.orderKey,
             let place = Self.places(of: key, 64).first(where: { heads[$0] == id })
@@ -221,11 +238,11 @@ struct QueueModel: Equatable {
         }
     }
 
-    private static func places(of key: String, _ count: Int) -> [String] {
+    static func places(of key: String, _ count: Int) -> [String] {
         (1...count).map { $0 == 1 ? key : "\(key) \($0)" }
     }
 
-    private mutating func lineUp(_ id: String, _ due: Int64, isAlone: Bool, now: Int64) {
+    mutating func lineUp(_ id: String, _ due: Int64, isAlone: Bool, now: Int64) {
         if let key = jobs[id]?.orderKey {
             guard let free = Self.places(of: key, jobs[id]?.places ?? 1).first(where: { heads[$0] == nil }) else {
                 ordered[key, default: []].append(Held(id: id, due: due))
@@ -236,7 +253,7 @@ struct QueueModel: Equatable {
         put(id, due: start(id, due: due, now: now), isAlone: isAlone, now: now)
     }
 
-    private mutating func put(_ id: String, due: Int64, isAlone: Bool, now: Int64) {
+    mutating func put(_ id: String, due: Int64, isAlone: Bool, now: Int64) {
         jobs[id]?.diedAlone = false
         if due > now {
             scheduled[member(id, isAlone: isAlone)] = due
@@ -248,28 +265,31 @@ struct QueueModel: Equatable {
         }
     }
 
-    private mutating func dropCancelled(_ ids: [String], now: Int64) -> [String] {
+    mutating func dropCancelled(_ ids: [String], now: Int64) -> [String] {
         let cancelled = ids.filter { jobs[$0]?.isCancelled == true }
-        for id in cancelled { end(id, now: now) }
+        for id in cancelled {
+            end(id, .withoutSuccess, now: now)
+            leaveBatches(now: now)
+        }
         return ids.filter { !cancelled.contains($0) }
     }
 
-    private func state(of id: String) -> String {
+    func state(of id: String) -> String {
         if jobs[id]?.isCancelled == true { return "x" }
         if kept[id] != nil { return "c" }
         if dead[id] != nil { return jobs[id]?.isQuarantined == true ? "q" : "d" }
         return scheduled[member(id, isAlone: false)] != nil || scheduled["!" + id] != nil ? "s" : "l"
     }
 
-    private static let letters: [PriorityBand: String] = [.urgent: "\"", .high: "#", .low: "$"]
+    static let letters: [PriorityBand: String] = [.urgent: "\"", .high: "#", .low: "$"]
 
-    private func member(_ id: String, isAlone: Bool) -> String {
+    func member(_ id: String, isAlone: Bool) -> String {
         isAlone ? "!" + id : (Self.letters[jobs[id]?.priority ?? .normal] ?? "") + id
     }
 
-    private mutating func putReady(_ id: String) { ready[jobs[id]?.priority ?? .normal, default: []].append(id) }
+    mutating func putReady(_ id: String) { ready[jobs[id]?.priority ?? .normal, default: []].append(id) }
 
-    private mutating func putReadyFirst(_ ids: [String]) {
+    mutating func putReadyFirst(_ ids: [String]) {
         for id in ids.reversed() { ready[jobs[id]?.priority ?? .normal, default: []].insert(id, at: 0) }
     }
 
@@ -279,6 +299,8 @@ struct QueueModel: Equatable {
     mutating func lease(
         now: Int64, run: String, token: String, max: Int, mayTakeAlone: Bool
     ) -> Int64? {
+        // What follows a batch that ends within may be the first of another priority; the next lease sees that.
+        let isBanded = isBanded
         keepUp(now: now, run: run)
         guard !isPaused else { return nil }
         var ids: [String] = []
@@ -289,7 +311,7 @@ struct QueueModel: Equatable {
         }
         if ids.isEmpty {
             let next = self.run == run ? fence + 1 : Swift.max(fence + 1, now << 11)
-            ids = dropCancelled(takeReady(fence: next, max: max), now: now)
+            ids = dropCancelled(takeReady(fence: next, max: max, isBanded: isBanded), now: now)
         }
         guard !ids.isEmpty else { return nil }
         fence = self.run == run ? fence + 1 : Swift.max(fence + 1, now << 11)
@@ -301,11 +323,11 @@ struct QueueModel: Equatable {
         return fence
     }
 
-    private mutating func takeReady(fence: Int64, max: Int) -> [String] {
+    mutating func takeReady(fence: Int64, max: Int, isBanded: Bool) -> [String] {
         let ranks: [PriorityBand] = [.urgent, .high, .normal, .low]
         let first = isBanded ? ranks[[8, 12, 14, 15].firstIndex { fence % 15 < $0 } ?? 0] : .normal
         var ids: [String] = []
-        for priority in [first] + ranks.filter({ $0 != first }) {
+        for priority in isBanded ? [first] + ranks.filter({ $0 != first }) : [first] {
             let taken = (ready[priority] ?? []).prefix(max - ids.count)
             ready[priority]?.removeFirst(taken.count)
             ids += taken
@@ -344,14 +366,14 @@ struct QueueModel: Equatable {
         check = [scheduled.values.min(), expiry, gone].compactMap(\.self).min() ?? 0
     }
 
-    private mutating func breathe(now: Int64) {
+    mutating func breathe(now: Int64) {
         guard !leases.isEmpty else { return }
         let wasStill = now - alive > leaseMilliseconds / 2
         if wasStill { hold = now + leaseMilliseconds }
         if wasStill || now - alive > leaseMilliseconds / 10 { alive = now }
     }
 
-    private mutating func reap(now: Int64, run: String) {
+    mutating func reap(now: Int64, run: String) {
         for (fence, expiry) in expiries.sorted(by: { ($0.value, "\($0.key)") < ($1.value, "\($1.key)") })
         where expiry <= now {
             expiries[fence] = nil
@@ -366,7 +388,7 @@ struct QueueModel: Equatable {
         }
     }
 
-    private mutating func crash(_ id: String, now: Int64) {
+    mutating func crash(_ id: String, now: Int64) {
         if jobs[id]?.isCancelled == true {
             alone.append(id)
             return
@@ -379,109 +401,9 @@ struct QueueModel: Equatable {
         }
         jobs[id]?.isQuarantined = true
         jobs[id]?.diedAlone = true
-        release(id, now: now)
+        release(id, .dead, now: now)
         dead[id] = now
-    }
-
-    // MARK: Settle
-
-    /// The ids that are stale and those that died.
-    mutating func settle(
-        fence: Int64, token: String, _ verdicts: [(id: String, verdict: Verdict)], now: Int64
-    ) -> (stale: Set<String>, died: Set<String>) {
-        guard let lease = leases[fence], lease.token == token else { return (Set(verdicts.map(\.id)), []) }
-        var left = lease.ids
-        var stale: Set<String> = []
-        var died: Set<String> = []
-        var givenBack: [String] = []
-        for (id, verdict) in verdicts {
-            guard left.contains(id) else {
-                stale.insert(id)
-                continue
-            }
-            left.removeAll { $0 == id }
-            switch verdict {
-            case .complete:
-                remembered[id] = (jobs[id]?.payload ?? "") + "c"
-                if keptMilliseconds > 0 {
-                    release(id, now: now)
-                    jobs[id]?.isCancelled = false
-                    kept[id] = now
-                } else {
-                    end(id, now: now)
-                }
-            case .expire:
-                remembered[id] = (jobs[id]?.payload ?? "") + "e"
-                end(id, now: now)
-            case .giveBack: givenBack.append(id)
-            case .snooze where jobs[id]?.isCancelled == true, .bury where jobs[id]?.isCancelled == true,
-                .retry where jobs[id]?.isCancelled == true:
-                end(id, now: now)
-            case .snooze(let delay): schedule(id, delay, isAlone: lease.isAlone, now: now)
-            case .bury, .retry:
-                jobs[id]?.attempt += 1
-                jobs[id]?.failures += 1
-                if case .retry(let delay) = verdict, let job = jobs[id], job.attempt < job.maxAttempts {
-                    schedule(id, delay, isAlone: lease.isAlone, now: now)
-                } else {
-                    jobs[id]?.diedAlone = lease.isAlone
-                    release(id, now: now)
-                    dead[id] = now
-                    died.insert(id)
-                }
-            }
-        }
-        if lease.isAlone { alone = givenBack + alone } else { putReadyFirst(givenBack) }
-        leases[fence]?.ids = left
-        if left.isEmpty {
-            leases[fence] = nil
-            expiries[fence] = nil
-        }
-        if keptMilliseconds > 0, !verdicts.isEmpty, stale.count < verdicts.count {
-            trimKept(now: now, toCount: true)
-            if check == 0 || now + keptMilliseconds < check { check = now + keptMilliseconds }
-        }
-        return (stale, died)
-    }
-
-    private mutating func trimKept(now: Int64, toCount: Bool) {
-        var oldest = kept.sorted { ($0.value, $0.key) < ($1.value, $1.key) }[...]
-        while let first = oldest.first, (toCount && oldest.count > keptCount) || first.value <= now - keptMilliseconds {
-            kept[first.key] = nil
-            jobs[first.key] = nil
-            oldest.removeFirst()
-        }
-    }
-
-    private mutating func schedule(_ id: String, _ delay: Int64, isAlone: Bool, now: Int64) {
-        let delay = jobs[id]?.deadline.map { $0 > now ? min(delay, $0 - now) : delay } ?? delay
-        if delay == 0 {
-            if isAlone { alone.append(id) } else { putReady(id) }
-            return
-        }
-        scheduled[member(id, isAlone: isAlone)] = now + delay
-        if check == 0 || now + delay < check { check = now + delay }
-    }
-
-    // MARK: Operators
-
-    mutating func redrive(_ id: String) {
-        guard dead[id] != nil, let job = jobs[id] else { return }
-        if let unique = job.unique {
-            guard holder(of: unique.key) == nil else { return }
-            self.unique[unique.key] = id
-        }
-        dead[id] = nil
-        jobs[id] = Job(
-            payload: job.payload, maxAttempts: job.maxAttempts, failures: job.failures, priority: job.priority,
-            deadline: job.deadline, unique: job.unique, orderKey: job.orderKey,
-            places: job.places, interval: job.interval, burst: job.burst, diedAlone: job.diedAlone)
-        lineUp(id, 0, isAlone: job.diedAlone, now: 0)
-    }
-
-    mutating func delete(_ id: String) {
-        guard dead.removeValue(forKey: id) != nil, let job = jobs.removeValue(forKey: id) else { return }
-        remembered[id] = job.payload + "x"
+        leaveBatches(now: now)
     }
 
     static func id(ofMember member: String) -> String {
