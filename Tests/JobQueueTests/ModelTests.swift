@@ -48,7 +48,7 @@ struct ModelWalk {
         case added, conflict, leasedAlone, stale, died, quarantined, redriven, restarted, held, forgotten
         // Not in plain walks.
         case otherPriority, expired, duplicate, full, cancelled, heldBack, kept, slowedDown, noted
-        case batchEnded, batchSucceeded, batchSucceededAfterRedrive, batchFailed
+        case batchEnded, batchSucceeded, batchFailed
     }
 
     let fixture: QueueFixture
@@ -88,7 +88,7 @@ struct ModelWalk {
     var missing: Set<Sight> {
         let rare: Set<Sight> = [
             .otherPriority, .expired, .duplicate, .full, .cancelled, .heldBack, .kept, .slowedDown, .noted,
-            .batchEnded, .batchSucceeded, .batchSucceededAfterRedrive, .batchFailed,
+            .batchEnded, .batchSucceeded, .batchFailed,
         ]
         return Set(Sight.allCases).subtracting(seen).subtracting(isPlain ? rare : [])
     }

@@ -72,7 +72,6 @@ extension ModelWalk {
 
     mutating func noteBatchEnds() {
         if model.batchEnds[.succeeded] != nil { seen.insert(.batchSucceeded) }
-        if model.batchEnds[.succeededAfterRedrive] != nil { seen.insert(.batchSucceededAfterRedrive) }
         if model.batchEnds[.failed] != nil { seen.insert(.batchFailed) }
     }
 
