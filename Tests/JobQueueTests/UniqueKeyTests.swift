@@ -173,6 +173,21 @@ struct UniqueKeyTests {
         #expect(try await queue.find("c", in: .webhooks) == nil)
     }
 
+    @Loop @Test func aFollowUpThatTakesTheKeyOfAJobThatDiesInTheSameCallLeavesItDead() async throws {
+        let fixture = try await QueueFixture.make()
+        let dying = NewJob.test("dies", unique: UniqueKey("k"))
+        _ = try await fixture.queue.enqueue([.test("first"), dying])
+        let jobs = try #require(try await fixture.lease()).jobs
+        let next = NewJob.test("next", unique: UniqueKey("k", .replace))
+        _ = try await fixture.queue.settle([
+            (job: jobs[0], verdict: .complete(followUps: [next])), (job: jobs[1], verdict: .bury(reason: "broken")),
+        ])
+        #expect(try await fixture.queue.enqueue(dying) == .exists(state: .dead))
+        #expect(try await fixture.queue.deadLetters(.webhooks).jobs.first?.failures.last?.message == "broken")
+        #expect(try await fixture.queue.enqueue(.test("late", unique: UniqueKey("k"))) == .duplicate(of: "next"))
+        #expect(try await fixture.lease()?.jobs.map(\.id) == ["next"])
+    }
+
     @Test func aKeyHasLettersAndALimit() {
         for key in ["", "a b", String(repeating: "x", count: 65)] {
             #expect(NewJob.test("a", unique: UniqueKey(key)).problem(payloadBytesMax: 100) != nil)

@@ -120,8 +120,11 @@ end
 local function admit(queue, plan)
   if plan.uses ~= '' and #plan.records > 0 then rare().note_uses(queue, plan.uses) end
   if plan.unique then
+    local own = rare()
     for _, holder in ipairs(plan.unique.ends) do
-      rare().cancel_job(queue, holder[1], holder[2], plan.remembers, plan.now)
+      -- An acknowledgement may have ended it, or counted an attempt, since it was planned.
+      local id, record = own.unique_holder(queue, holder[2])
+      if id == holder[1] then own.cancel_job(queue, id, record, plan.remembers, plan.now) end
     end
     for key, id in pairs(plan.unique.keys) do
       if not plan.unique.refused[id] then call('HSET', queue.unique, key, id) end

@@ -80,7 +80,7 @@ local function plan_unique(queue, ids, bodies, is_new, ending)
         if earlier then
           plan.replaced[earlier] = index
         elseif holder and (mode == REPLACE or scheduled_as(queue, holder, record)) then
-          plan.ends[#plan.ends + 1] = { holder, record }
+          plan.ends[#plan.ends + 1] = { holder, key }
           plan.replaces[index] = true
         end
         mine[key], plan.keys[key] = index, id
