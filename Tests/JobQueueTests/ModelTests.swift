@@ -16,7 +16,7 @@ struct ModelTests {
 
     private static var seeds: [UInt64] {
         if let text = getenv("TRIBUTARY_SEED"), let seed = UInt64(String(cString: text)) { return [seed] }
-        return [1, 2, 3, .random(in: 4 ... .max)]
+        return [1, 2, 3, 5, .random(in: 6 ... .max)]
     }
 
     @Loop @Test(arguments: seeds)
@@ -27,12 +27,16 @@ struct ModelTests {
         var walk = try await ModelWalk(fixture: fixture, random: Seeded(state: seed), isPlain: seed.isMultiple(of: 2))
         // Until it has seen what it is for, and some time more.
         var step = 0
-        while step < 1500 || (!walk.missing.isEmpty && step < 10_000) {
+        while step < 4000 || (!walk.missing.isEmpty && step < 10_000) {
             step += 1
-            let command = try await walk.step()
-            walk.noteBatchEnds()
-            if let difference = try await walk.difference() {
-                Issue.record("seed \(seed), step \(step), \(command.prefix(300)): \(difference)")
+            do {
+                let command = try await walk.step()
+                walk.noteSights()
+                if let difference = try await walk.difference() {
+                    throw TestSupportError("after \(command.prefix(300)): \(difference)")
+                }
+            } catch {
+                Issue.record("seed \(seed), step \(step): \(error)")
                 return
             }
         }
@@ -46,9 +50,10 @@ struct ModelTests {
 struct ModelWalk {
     enum Sight: CaseIterable {
         case added, conflict, leasedAlone, stale, died, quarantined, redriven, restarted, held, forgotten
+        case followed, unwanted
         // Not in plain walks.
         case otherPriority, expired, duplicate, full, cancelled, heldBack, kept, slowedDown, noted
-        case batchEnded, batchSucceeded, batchFailed
+        case batchEnded, batchSucceeded, batchSucceededAfterRedrive, batchFailed, followedInBatch, keyPassedOn
     }
 
     let fixture: QueueFixture
@@ -60,7 +65,10 @@ struct ModelWalk {
     var runs = 0
     private(set) var steps = 0
     /// Leases as workers know them, some of them past.
-    var known: [(fence: Int64, token: String, ids: [String])] = []
+    var known: [KnownLease] = []
+    /// All jobs that have ended so far, in their order.
+    private(set) var ended: [String] = []
+    private var everEnded: Set<String> = []
     var seen: Set<Sight> = []
     let name = QueueName.conversions
 
@@ -88,16 +96,21 @@ struct ModelWalk {
     var missing: Set<Sight> {
         let rare: Set<Sight> = [
             .otherPriority, .expired, .duplicate, .full, .cancelled, .heldBack, .kept, .slowedDown, .noted,
-            .batchEnded, .batchSucceeded, .batchFailed,
+            .batchEnded, .batchSucceeded, .batchSucceededAfterRedrive, .batchFailed, .followedInBatch, .keyPassedOn,
         ]
         return Set(Sight.allCases).subtracting(seen).subtracting(isPlain ? rare : [])
     }
 
     mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
 
+    mutating func noteEnds() {
+        for end in model.memory.ends.suffix(10) where everEnded.insert(end.id).inserted { ended.append(end.id) }
+    }
+
     mutating func step() async throws -> String {
         steps += 1
         try await pass(.random(in: 0...5, using: &random))
+        if chance(25), let command = try await steer() { return command }
         switch Int.random(in: 0..<100, using: &random) {
         // A line that only grows would let no batch come to its end.
         case 0..<20 where model.jobs.count - model.dead.count < 40: return try await enqueue()
@@ -116,13 +129,7 @@ struct ModelWalk {
 
     private mutating func enqueue() async throws -> String {
         let jobs = (0..<Int.random(in: 1...6, using: &random)).map { _ in newJob() }
-        let news = jobs.map { job in
-            NewJob.test(
-                job.id, name, payload: job.payload, maxAttempts: job.maxAttempts, priority: job.priority,
-                lifetime: job.lifetime.map { .milliseconds($0) }, unique: job.unique,
-                orderKey: job.places == 1 && job.interval == 0 ? job.orderKey : nil, limit: limit(of: job),
-                batch: job.batch)
-        }
+        let news = jobs.map(newJob(of:))
         let lengthMax = !isPlain && chance(20) ? Int.random(in: 1...30, using: &random) : 0
         let uses = news.reduce(into: JobUses()) { $0.formUnion($1.uses) }
         if uses.contains(.bands) { seen.insert(.otherPriority) }
@@ -136,9 +143,8 @@ struct ModelWalk {
         let answer = try await context.run(QueueScript.enqueue, name, shard: 0, arguments)[0]
         let codes = answer?.string ?? answer?[0]?.string ?? ""
         if codes.contains("a") { seen.insert(.added) }
-        let ended = Set(model.memory.ends.map(\.id))
+        if zip(jobs, codes).contains(where: { $0.1 == "a" && everEnded.contains($0.0.id) }) { seen.insert(.forgotten) }
         let expected = model.enqueue(jobs, now: now, lengthMax: lengthMax)
-        if zip(jobs, codes).contains(where: { $0.1 == "a" && ended.contains($0.0.id) }) { seen.insert(.forgotten) }
         if model.rates.values.contains(where: { $0 > now + 1 }) { seen.insert(.slowedDown) }
         if codes.contains("u") { seen.insert(.duplicate) }
         if codes.contains("o") { seen.insert(.full) }
@@ -148,6 +154,15 @@ struct ModelWalk {
         return "enqueue \(jobs)"
     }
 
+    /// Its delay is told apart.
+    func newJob(of job: QueueModel.New) -> NewJob {
+        .test(
+            job.id, name, payload: job.payload, maxAttempts: job.maxAttempts, priority: job.priority,
+            lifetime: job.lifetime.map { .milliseconds($0) }, unique: job.unique,
+            orderKey: job.places == 1 && job.interval == 0 ? job.orderKey : nil, limit: limit(of: job),
+            batch: job.batch)
+    }
+
     private func limit(of job: QueueModel.New) -> KeyLimit? {
         guard let key = job.orderKey, job.places > 1 || job.interval > 0 else { return nil }
         guard job.interval > 0 else { return KeyLimit(key, places: job.places) }
@@ -155,12 +170,15 @@ struct ModelWalk {
         return KeyLimit(key, places: job.places, rate: rate)
     }
 
-    private mutating func newJob() -> QueueModel.New {
+    mutating func newJob() -> QueueModel.New {
         let delay = chance(70) ? Int64(0) : Int64.random(in: 1...25, using: &random)
         // Some come again after a while.
         let era = max(0, steps / 40 - (chance(80) ? 0 : Int.random(in: 1...8, using: &random)))
+        let another = "job-\(era)-\(Int.random(in: 0..<15, using: &random))"
+        // And some when they were forgotten.
+        let id = chance(4) ? ended.randomElement(using: &random) ?? another : another
         var job = QueueModel.New(
-            id: "job-\(era)-\(Int.random(in: 0..<15, using: &random))",
+            id: id,
             payload: chance(90) ? "payload" : "other", delay: delay, maxAttempts: Int.random(in: 1...3, using: &random),
             priority: .normal, lifetime: nil, unique: nil, orderKey: nil)
         guard !isPlain else { return job }
@@ -186,7 +204,7 @@ struct ModelWalk {
         return job
     }
 
-    private mutating func lease() async throws -> String {
+    mutating func lease() async throws -> String {
         guard model.leases.count < 15 else { return "no lease" }
         let token = Lease.text(ofToken: random.next())
         let max = Int.random(in: 1...5, using: &random)
@@ -215,63 +233,5 @@ struct ModelWalk {
             if !expired.isEmpty { seen.insert(.expired) }
         }
         return "lease \(max) alone \(alone)"
-    }
-
-    private mutating func settle() async throws -> String {
-        let alive = chance(70) ? known.filter { model.leases[$0.fence] != nil } : known
-        guard let lease = alive.randomElement(using: &random) else { return "nothing to settle" }
-        var completed: [String] = []
-        var others: [(id: String, verdict: QueueModel.Verdict)] = []
-        for id in lease.ids where chance(80) {
-            switch Int.random(in: 0..<(isPlain ? 10 : 11), using: &random) {
-            case 10: others.append((id, .expire))
-            case 0..<5 where model.hasBelongings(id):
-                others.append((id, .complete))
-            case 0..<5: completed.append(id)
-            case 5, 6: others.append((id, .retry(delay: chance(50) ? 0 : Int64.random(in: 1...20, using: &random))))
-            case 7: others.append((id, .bury))
-            case 8: others.append((id, .giveBack))
-            default: others.append((id, .snooze(delay: Int64.random(in: 0...20, using: &random))))
-            }
-        }
-        let isForged = chance(3)
-        let token = isForged ? "0000000000000000" : lease.token
-        var arguments: [RedisArgument] = [
-            "1", .integer(model.memory.milliseconds), RedisArgument(model.memory.count), "0",
-            .integer(model.keptMilliseconds), RedisArgument(model.keptCount), "1",
-            .integer(lease.fence), .string(token),
-            RedisArgument(completed.count), RedisArgument(others.count),
-        ]
-        arguments += completed.map { .string($0) }
-        for id in completed {
-            let digest = JobDigest.of(kind: "test.v1", payload: Array((model.jobs[id]?.payload ?? "").utf8))
-            arguments.append(.bytes(JobRecord.bytes(ofDigest: digest)))
-        }
-        for (id, verdict) in others {
-            let (letter, delay): (RedisArgument, Int64) =
-                switch verdict {
-                case .retry(let delay): ("r", delay)
-                case .bury: ("b", 0)
-                case .complete: ("c", 0)
-                case .giveBack: ("g", 0)
-                case .expire: ("e", 0)
-                case .snooze(let delay): ("s", delay)
-                }
-            arguments += [.string(id), letter, .integer(delay), "message"]
-        }
-        let answer = try await context.run(QueueScript.settle, name, shard: 0, arguments)
-        guard answer[2]?.integer == now, let stale = answer[0]?.array, let died = answer[1]?.array else {
-            throw TestSupportError("no answer")
-        }
-        let staleIDs = Set(stride(from: 1, to: stale.count, by: 2).compactMap { stale[$0].string })
-        let expected = model.settle(fence: lease.fence, token: token, completed: completed, others, now: now)
-        if staleIDs != expected.stale || Set(died.compactMap(\.string)) != expected.died {
-            throw TestSupportError("settle answered \(answer), not \(expected)")
-        }
-        if !staleIDs.isEmpty { seen.insert(.stale) }
-        if !died.isEmpty { seen.insert(.died) }
-        if !model.kept.isEmpty { seen.insert(.kept) }
-        if !model.ordered.isEmpty { seen.insert(.heldBack) }
-        return "settle \(lease.fence) completed \(completed) \(others)"
     }
 }

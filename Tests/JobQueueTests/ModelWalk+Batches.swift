@@ -50,7 +50,7 @@ extension ModelWalk {
             priority: follower.priority)
     }
 
-    private mutating func seal(_ name: String) async throws -> String {
+    mutating func seal(_ name: String) async throws -> String {
         let answer = try await context.run(QueueScript.batchSeal, self.name, shard: 0, [.string(name)])
         if answer.integer != (model.seal(name, now: now) ? 1 : 0) { throw TestSupportError("seal answered \(answer)") }
         return "seal \(name)"
@@ -70,8 +70,10 @@ extension ModelWalk {
         (batch.isSealed ? 1 : 0) + (batch.cannotSucceed ? 2 : 0) + (batch.isTold ? 4 : 0)
     }
 
-    mutating func noteBatchEnds() {
+    mutating func noteSights() {
+        noteEnds()
         if model.batchEnds[.succeeded] != nil { seen.insert(.batchSucceeded) }
+        if model.batchEnds[.succeededAfterRedrive] != nil { seen.insert(.batchSucceededAfterRedrive) }
         if model.batchEnds[.failed] != nil { seen.insert(.batchFailed) }
     }
 

@@ -97,17 +97,15 @@ extension ModelWalk {
                     throw TestSupportError("an unreadable end")
                 }
                 found.memory.generations[generation][id] =
-                    Self.payload(ofDigest: Array(entry.prefix(8))) + String(decoding: entry.suffix(1), as: UTF8.self)
+                    (Self.payloads[Array(entry.prefix(8))] ?? "?") + String(decoding: entry.suffix(1), as: UTF8.self)
             }
         }
     }
 
-    private static let payloads = ["payload", "other"]
-
-    private static func payload(ofDigest digest: [UInt8]) -> String {
-        payloads.first { JobRecord.bytes(ofDigest: JobDigest.of(kind: "test.v1", payload: Array($0.utf8))) == digest }
-            ?? "?"
-    }
+    private static let payloads = Dictionary(
+        uniqueKeysWithValues: ["payload", "other"].map { payload in
+            (JobRecord.bytes(ofDigest: JobDigest.of(kind: "test.v1", payload: Array(payload.utf8))), payload)
+        })
 
     private func scores(_ suffix: String) async throws -> [String: Int64] {
         let values = try await fixture.strings("ZRANGE", fixture.key(suffix, name), 0, -1, "WITHSCORES")

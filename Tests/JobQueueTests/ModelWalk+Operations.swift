@@ -36,14 +36,18 @@ extension ModelWalk {
             return "none is dead"
         }
         if chance(75) {
-            _ = try await context.run(QueueScript.redrive, name, shard: 0, [.string(id), "0"])
-            model.redrive(id, now: now)
-            seen.insert(.redriven)
-            return "redrive \(id)"
+            return try await redrive(id)
         }
         _ = try await context.run(QueueScript.discard, name, shard: 0, ["1", .string(id)])
         model.delete(id, now: now)
         return "delete \(id)"
+    }
+
+    mutating func redrive(_ id: String) async throws -> String {
+        _ = try await context.run(QueueScript.redrive, name, shard: 0, [.string(id), "0"])
+        model.redrive(id, now: now)
+        seen.insert(.redriven)
+        return "redrive \(id)"
     }
 
     mutating func cancel() async throws -> String {
@@ -85,7 +89,7 @@ extension ModelWalk {
 
     /// Redis says another run id from here on, as after a restart.
     mutating func restart() -> String {
-        guard chance(30) else { return "nothing" }
+        guard chance(50) else { return "nothing" }
         runs += 1
         run = "run-\(runs)"
         seen.insert(.restarted)

@@ -40,10 +40,14 @@ extension QueueModel {
 
         /// What was promised of the last ends is kept, whatever a generation is: each is known, and by its last end, for the
         /// time or for the count, less the jobs that one acknowledgement may have.
-        func broken(now: Int64, settledMax: Int) -> String? {
+        /// Those that need not be known any more are dropped.
+        mutating func broken(now: Int64, settledMax: Int) -> String? {
             var newer: Set<String> = []
-            for end in ends.reversed() where newer.insert(end.id).inserted {
-                guard now - end.time <= milliseconds, newer.count <= count - settledMax else { return nil }
+            for (index, end) in ends.enumerated().reversed() where newer.insert(end.id).inserted {
+                guard now - end.time <= milliseconds, newer.count <= count - settledMax else {
+                    ends.removeFirst(index + 1)
+                    return nil
+                }
                 if entry(of: end.id) != end.text { return "\(end.id) is forgotten, or remembered otherwise" }
             }
             return nil

@@ -1,22 +1,34 @@
 @testable import JobQueue
 
 extension QueueModel {
-    /// The ids that are stale and those that died.
+    typealias FollowUp = (job: New, parent: String)
+
+    struct Settled: Equatable {
+        var stale: Set<String>
+        var died: Set<String> = []
+        var cancelled: Set<String> = []
+        /// Of the jobs that follow.
+        var codes: String
+    }
+
     mutating func settle(
-        fence: Int64, token: String, completed: [String], _ others: [(id: String, verdict: Verdict)], now: Int64
-    ) -> (stale: Set<String>, died: Set<String>) {
+        fence: Int64, token: String, completed: [String], _ others: [(id: String, verdict: Verdict)],
+        followUps: [FollowUp], now: Int64
+    ) -> Settled {
         let all = completed + others.map(\.id)
-        guard let lease = leases[fence], lease.token == token else { return (Set(all), []) }
+        guard let lease = leases[fence], lease.token == token else {
+            return Settled(stale: Set(all), codes: String(repeating: "-", count: followUps.count))
+        }
+        let before = self
         let together = completed.filter(lease.ids.contains)
         memory.note(together.map { ($0, (jobs[$0]?.payload ?? "") + "c") }, now: now)
         for id in together { complete(id, now: now) }
         var left = lease.ids.filter { !together.contains($0) }
-        var stale = Set(completed).subtracting(together)
-        var died: Set<String> = []
+        var settled = Settled(stale: Set(completed).subtracting(together), codes: "")
         var givenBack: [String] = []
         for (id, verdict) in others {
             guard left.contains(id) else {
-                stale.insert(id)
+                settled.stale.insert(id)
                 continue
             }
             left.removeAll { $0 == id }
@@ -28,8 +40,10 @@ extension QueueModel {
                 memory.note([(id, (jobs[id]?.payload ?? "") + "e")], now: now)
                 end(id, .withoutSuccess, now: now)
             case .giveBack: givenBack.append(id)
-            case .snooze where jobs[id]?.isCancelled == true, .bury where jobs[id]?.isCancelled == true,
+            case .cancel,
+                .snooze where jobs[id]?.isCancelled == true, .bury where jobs[id]?.isCancelled == true,
                 .retry where jobs[id]?.isCancelled == true:
+                settled.cancelled.insert(id)
                 memory.note([(id, (jobs[id]?.payload ?? "") + "x")], now: now)
                 end(id, .withoutSuccess, now: now)
             case .snooze(let delay): schedule(id, delay, isAlone: lease.isAlone, now: now)
@@ -42,7 +56,7 @@ extension QueueModel {
                     jobs[id]?.diedAlone = lease.isAlone
                     release(id, .dead, now: now)
                     dead[id] = now
-                    died.insert(id)
+                    settled.died.insert(id)
                 }
             }
         }
@@ -52,14 +66,25 @@ extension QueueModel {
             leases[fence] = nil
             expiries[fence] = nil
         }
-        guard stale.count < all.count else { return (stale, died) }
+        guard settled.stale.count < all.count else {
+            settled.codes = String(repeating: "-", count: followUps.count)
+            return settled
+        }
         memory.since = memory.since ?? now
         if keptMilliseconds > 0 {
             trimKept(now: now, toCount: true)
             if check == 0 || now + keptMilliseconds < check { check = now + keptMilliseconds }
         }
+        // Whoever a follow-up ends leaves its batch first; those settled leave when their follow-ups have joined.
+        let settledLeavers = leavers
+        leavers = []
+        let unwanted = followUps.indices.filter { settled.stale.contains(followUps[$0].parent) }
+        let ending = others.filter { $0.verdict == .complete && !settled.stale.contains($0.id) }.map(\.id)
+        settled.codes = admit(
+            followUps.map(\.job), as: before, room: .max, unwanted: Set(unwanted), ending: Set(ending), now: now)
+        leavers = settledLeavers
         leaveBatches(now: now)
-        return (stale, died)
+        return settled
     }
 
     private mutating func complete(_ id: String, now: Int64) {

@@ -39,7 +39,7 @@ struct QueueModel: Equatable {
     }
 
     enum Verdict: Equatable {
-        case complete, retry(delay: Int64), bury, giveBack, snooze(delay: Int64), expire
+        case complete, retry(delay: Int64), bury, giveBack, snooze(delay: Int64), expire, cancel
     }
 
     struct New: Equatable {
@@ -100,18 +100,27 @@ struct QueueModel: Equatable {
     // MARK: Enqueue
 
     /// The code of each job, as the script gives it.
-    mutating func enqueue(
-        _ new: [New], now: Int64, lengthMax: Int = 0
+    mutating func enqueue(_ new: [New], now: Int64, lengthMax: Int = 0) -> String {
+        let room = lengthMax == 0 ? Int.max : lengthMax - jobs.count + dead.count + kept.count
+        return admit(new, as: self, room: room, now: now)
+    }
+
+    /// The same for jobs that follow others in an acknowledgement, whose codes tell how all was before it. Those `unwanted`
+    /// come with a job that is not under its lease any more; those `ending` end in it.
+    mutating func admit(
+        _ new: [New], as before: QueueModel, room: Int, unwanted: Set<Int> = [], ending: Set<String> = [], now: Int64
     ) -> String {
         var codes = ""
-        let before = self
-        var taken = planUnique(new)
-        var room = lengthMax == 0 ? Int.max : lengthMax - jobs.count + dead.count + kept.count
+        var room = room
+        var added: Set<String> = []
+        var taken = before.planUnique(new, unwanted: unwanted, ending: ending)
         for id in taken.ends { endOrFlag(id, now: now) }
         var lineUps: [(id: String, due: Int64)] = []
         for (index, job) in new.enumerated() {
             let code: String
-            if let found = before.jobs[job.id] ?? jobs[job.id] {
+            if unwanted.contains(index) {
+                code = "-"
+            } else if let found = before.jobs[job.id] ?? (added.contains(job.id) ? jobs[job.id] : nil) {
                 let state = before.jobs[job.id] == nil ? "l" : before.state(of: job.id)
                 code = found.payload == job.payload ? state : state.uppercased()
             } else if let entry = before.memory.entry(of: job.id) {
@@ -132,6 +141,7 @@ struct QueueModel: Equatable {
                 code = "a"
                 if !taken.replacing.contains(index) { room -= 1 }
                 if let unique = job.unique { self.unique[unique.key] = job.id }
+                added.insert(job.id)
                 jobs[job.id] = Job(
                     payload: job.payload, maxAttempts: job.maxAttempts, priority: job.priority,
                     deadline: job.lifetime.map { now + $0 }, unique: job.unique, orderKey: job.orderKey,
@@ -163,20 +173,23 @@ struct QueueModel: Equatable {
     }
 
     /// What becomes of unique keys: as the jobs are before the call.
-    func planUnique(_ new: [New]) -> Taken {
+    func planUnique(_ new: [New], unwanted: Set<Int>, ending: Set<String>) -> Taken {
         var taken = Taken()
         var mine: [String: Int] = [:]
-        for (index, job) in new.enumerated() {
+        for (index, job) in new.enumerated() where !unwanted.contains(index) {
             guard jobs[job.id] == nil, memory.entry(of: job.id) == nil, isBatchOpen(job) else { continue }
             if new.contains(where: { $0.unique != nil }),
-                let first = new[..<index].firstIndex(where: { $0.id == job.id && isBatchOpen($0) })
+                let first = new.indices.first(where: {
+                    $0 < index && new[$0].id == job.id && isBatchOpen(new[$0]) && !unwanted.contains($0)
+                })
             {
                 taken.again[index] = first
                 continue
             }
             guard let unique = job.unique else { continue }
             let earlier = mine[unique.key]
-            let holder = earlier == nil ? holder(of: unique.key) : nil
+            var holder = earlier == nil ? holder(of: unique.key) : nil
+            if holder.map(ending.contains) == true { holder = nil }
             if unique.mode == .reject, earlier != nil || holder != nil {
                 taken.refused.insert(index)
                 continue
@@ -211,6 +224,8 @@ struct QueueModel: Equatable {
             return
         }
         jobs[id]?.isCancelled = true
+        // It runs no more, so it may wait with others.
+        jobs[id]?.diedAlone = false
     }
 
     /// The job is gone, and its key is free.
