@@ -110,11 +110,16 @@ struct DeadLetterCommandTests {
             #expect(try await tributary.depth().ready == count)
             let slow = try await tributary.connection.command(["SLOWLOG", "GET", "-1"]).array ?? []
             let scripts = slow.filter { $0[3]?[0]?.string?.lowercased().hasPrefix("evalsha") == true }
-            let longest = scripts.compactMap { $0[2]?.integer }.max() ?? 0
+            let durations = scripts.compactMap { $0[2]?.integer }
+            let longest = durations.max() ?? 0
+            let tooLong = durations.count { $0 > 5000 }
             print(
-                "a redrive of \(count) dead letters: \(scripts.count) scripts above 1 ms, the longest \(longest) µs, a bystander waited for \(wait) µs at most"
+                "a redrive of \(count) dead letters: \(scripts.count) scripts above 1 ms, \(tooLong) above 5 ms, "
+                    + "the longest \(longest) µs, a bystander waited for \(wait) µs at most"
             )
-            // On a busy machine a script is put off now and then: what is wrong is a script that grows with the number.
+            // Redis' clock runs on while others have its core: what is wrong is a script that is always long, or that grows
+            // with the number.
+            #expect(tooLong <= max(3, count / 100 / 100))
             #expect(longest < 50_000)
             bystander.close()
         }

@@ -27,6 +27,7 @@ end
 
 module Counts
   @lock = Mutex.new
+  @file = Mutex.new
   @total = 0
   @latencies = []
 
@@ -48,10 +49,13 @@ module Counts
     Thread.new { loop { sleep 0.05; report } }
   end
 
+  # The thread of the reports and the last one must not take each other's file away.
   def self.report
-    path = ENV["BENCH_RESULT"]
-    File.write("#{path}.new", "#{@total} #{@first} #{@last} #{cpu - @cpu}")
-    File.rename("#{path}.new", path)
+    @file.synchronize do
+      path = ENV["BENCH_RESULT"]
+      File.write("#{path}.new", "#{@total} #{@first} #{@last} #{cpu - @cpu}")
+      File.rename("#{path}.new", path)
+    end
   end
 
   def self.finish
