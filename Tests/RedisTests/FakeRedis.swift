@@ -20,15 +20,7 @@ final class FakeRedis {
     init(greets: Bool = true) throws {
         port = try TestPort.free()
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
+        let bound = withLoopbackAddress(port: port) { bind(listener, $0, $1) }
         guard bound == 0, listen(listener, 16) == 0 else { throw TestSupportError("the fake cannot listen on \(port)") }
         watch = FileWatch(descriptor: listener) { [weak self] _ in self?.accept(greets: greets) }
         watch?.watch(for: .readable)
@@ -63,5 +55,16 @@ final class FakeRedis {
         guard let watch = clients.removeValue(forKey: client) else { return }
         watch.cancel()
         Glibc.close(client)
+    }
+}
+
+/// Gives `body` what `bind` and `connect` take.
+func withLoopbackAddress(port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(port).bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    return withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
     }
 }

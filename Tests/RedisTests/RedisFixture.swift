@@ -40,15 +40,7 @@ enum RedisFixture {
     static func blockingly(_ command: String, port: Int, until: (String) -> Bool) -> String {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         defer { Glibc.close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
+        let connected = withLoopbackAddress(port: port) { Glibc.connect(socket, $0, $1) }
         guard connected == 0 else { return "" }
         let line = Array("\(command)\r\n".utf8)
         var bytes = [UInt8](repeating: 0, count: 4096)
