@@ -6,7 +6,8 @@ extension Duration {
     /// Such as `200 µs`, `340 ms`, `12 s`, `3 min 20 s`, `5 h 12 min`, `3 d 4 h`.
     var words: String {
         let milliseconds = milliseconds
-        if milliseconds == 0, self > .zero { return "\(microseconds) µs" }
+        // Of a few milliseconds the rest is too much to leave out.
+        if (1..<10_000).contains(microseconds), microseconds % 1000 != 0 { return "\(microseconds) µs" }
         if milliseconds < 1000 { return "\(milliseconds) ms" }
         let seconds = milliseconds / 1000
         if seconds < 10 { return "\(seconds).\(milliseconds % 1000 / 100) s" }

@@ -11,8 +11,9 @@ struct TimeWordsTests {
         #expect(Duration.milliseconds(milliseconds).words == words)
     }
 
-    @Test func whatIsShorterThanAMillisecondIsShownAllTheSame() {
-        #expect(Duration.microseconds(200).words == "200 µs" && Duration.microseconds(1666).words == "1 ms")
+    @Test func ofAFewMillisecondsNothingIsLeftOut() {
+        #expect(Duration.microseconds(200).words == "200 µs" && Duration.microseconds(1666).words == "1666 µs")
+        #expect(Duration.microseconds(2000).words == "2 ms" && Duration.microseconds(16_666).words == "16 ms")
     }
 
     @Test(arguments: [("90s", 90_000), ("15m", 900_000), ("2h", 7_200_000), ("3d", 259_200_000), ("500ms", 500)])
